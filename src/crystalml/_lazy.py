@@ -1,0 +1,36 @@
+"""Lazy re-export (PEP 562), so that importing a package costs nothing until a name is used."""
+
+from importlib import import_module
+
+
+def lazy_exports(package, modules):
+    """Build ``__getattr__``, ``__dir__`` and the sorted ``__all__`` of a package.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    modules : dict of str to sequence of str
+        Module path relative to the package -> the public names it defines. An empty
+        sequence exports the module itself, under its own name.
+
+    Returns
+    -------
+    tuple
+        ``(__getattr__, __dir__, __all__)`` for the package to bind.
+    """
+    home = {name: module for module, names in modules.items() for name in names}
+    submodules = {module for module, names in modules.items() if not names}
+    public = sorted(home.keys() | submodules)
+
+    def __getattr__(name):  # noqa: N807
+        if name in submodules:
+            return import_module(f"{package}.{name}")
+        if name in home:
+            return getattr(import_module(f"{package}.{home[name]}"), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def __dir__():  # noqa: N807
+        return public
+
+    return __getattr__, __dir__, public

@@ -1,0 +1,49 @@
+"""What crystalml raises and warns: one tree, every leaf also a standard exception."""
+
+__all__ = [
+    "CIFError",
+    "CellError",
+    "CrystalmlError",
+    "CrystalmlWarning",
+    "FormulaError",
+    "InvalidInputError",
+    "MissingDependencyError",
+    "SchemaError",
+    "SpaceGroupError",
+]
+
+
+class CrystalmlError(Exception):
+    """Base of everything that crystalml raises on purpose."""
+
+
+class InvalidInputError(CrystalmlError, ValueError):
+    """A value that cannot be used; the message names caller, value, rule and remedy."""
+
+
+class CellError(InvalidInputError):
+    """Six numbers that are no unit cell."""
+
+
+class FormulaError(InvalidInputError):
+    """Text that is no chemical formula, or one that names no fixed composition."""
+
+
+class SpaceGroupError(InvalidInputError):
+    """A symbol or number that names no space group."""
+
+
+class CIFError(InvalidInputError):
+    """A file that is no CIF, or a CIF without what was asked of it."""
+
+
+class SchemaError(InvalidInputError):
+    """A table whose columns are not those of the column schema."""
+
+
+class MissingDependencyError(CrystalmlError, ImportError):
+    """An optional dependency is needed and not installed; the message has the command."""
+
+
+class CrystalmlWarning(UserWarning):
+    """Base of the warnings of crystalml."""
