@@ -19,4 +19,4 @@ __getattr__, __dir__, _public = lazy_exports(
         "plotting": (),
     },
 )
-__all__ = [*_public, "__version__"]  # noqa: PLE0604
+__all__ = [*_public, "__version__"]

@@ -1,0 +1,74 @@
+"""Every job of the project, each with its own environment: ``nox -s NAME``."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_venv = "yes"
+
+CONSTRAINTS = ("-c", "constraints.txt")
+# Parallel test workers and the numerical libraries' threads would fight over the cores.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+@nox.session
+def tests(session):
+    """Run the test suite, doctests and README included, with the tested versions."""
+    session.install(*CONSTRAINTS, "-e", ".[test]")
+    session.run("pytest", "-n", "auto", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def lint(session):
+    """Check style and formatting."""
+    session.install(*CONSTRAINTS, *_extra("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def quickstart(session):
+    """Run the main job: CIF files and formulas to ranked space groups, with two pictures."""
+    session.install(*CONSTRAINTS, ".[all]")
+    session.run("python", "examples/quickstart.py", *session.posargs)
+
+
+@nox.session
+def minimums(session):
+    """Run the test suite with the lowest versions that pyproject.toml allows."""
+    lowest = Path(session.create_tmp()) / "minimums.txt"
+    lowest.write_text("\n".join(_lowest_versions()) + "\n", encoding="utf-8")
+    session.install("-c", str(lowest.resolve()), "-e", ".[test]")
+    session.run("pytest", "-n", "auto", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def bench(session):
+    """Measure speed beside other libraries and print the ratios as a table."""
+    session.install(*CONSTRAINTS, ".[test]")
+    session.run("python", "benchmarks", *session.posargs, env=ONE_THREAD)
+
+
+def _project():
+    return tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def _extra(name):
+    return _project()["optional-dependencies"][name]
+
+
+def _lowest_versions():
+    """Turn every lower bound of pyproject.toml into a pin."""
+    extras = _project()["optional-dependencies"]
+    requirements = {
+        *_project()["dependencies"],
+        *(line for name in extras for line in extras[name]),
+    }
+    for requirement in sorted(requirements):
+        bound = re.match(r"([A-Za-z0-9_.-]+)>=([^,;]+)", requirement)
+        if bound:
+            yield f"{bound[1]}=={bound[2]}"

@@ -1,0 +1,43 @@
+"""What the project's own papers promise is what its scripts do."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    command = read(".ci/run").strip().splitlines()[-1]
+    assert command.endswith("nox -s lint tests")
+    assert command in read("README.md").splitlines()
+
+
+def test_readme_names_the_quickstart_command():
+    assert re.search(r"^python3 -m venv \.venv && .*nox -s quickstart$", read("README.md"), re.M)
+
+
+def test_every_direct_dependency_has_a_lower_bound_and_a_tested_version():
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    direct = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
+    pinned = {line.partition("==")[0].lower() for line in read("constraints.txt").splitlines()}
+    for requirement in direct:
+        name, bound = re.match(r"([A-Za-z0-9_.-]+)(.*)", requirement).groups()
+        if name == project["name"]:
+            continue
+        assert bound.startswith(">="), f"{requirement} has no lower bound"
+        assert name.lower() in pinned, f"{name} is not in constraints.txt"
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_examples_compile_and_say_what_they_show(example):
+    source = example.read_text(encoding="utf-8")
+    module = compile(source, str(example), "exec")
+    assert module.co_consts[0].strip(), "an example opens with a docstring"
