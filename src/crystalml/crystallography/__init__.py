@@ -9,13 +9,45 @@ from crystalml.crystallography._cell import (
     reciprocal_cell,
     validate_cells,
 )
+from crystalml.crystallography._spacegroup_symbols import (
+    SpaceGroupSetting,
+    find_spacegroup,
+    spacegroup_from_operations,
+    spacegroup_number,
+)
+from crystalml.crystallography._spacegroups import (
+    CRYSTAL_SYSTEMS,
+    LATTICE_SYSTEMS,
+    bravais_lattice,
+    crystal_system,
+    is_centrosymmetric,
+    is_sohncke,
+    lattice_system,
+    point_group,
+    spacegroup_symbol,
+    spacegroups_of_bravais_lattice,
+)
 
 __all__ = [
+    "CRYSTAL_SYSTEMS",
+    "LATTICE_SYSTEMS",
+    "SpaceGroupSetting",
+    "bravais_lattice",
     "cell_from_metric",
     "cell_problems",
     "cell_volume",
+    "crystal_system",
+    "find_spacegroup",
+    "is_centrosymmetric",
+    "is_sohncke",
+    "lattice_system",
     "lattice_vectors",
     "metric_tensor",
+    "point_group",
     "reciprocal_cell",
+    "spacegroup_from_operations",
+    "spacegroup_number",
+    "spacegroup_symbol",
+    "spacegroups_of_bravais_lattice",
     "validate_cells",
 ]
