@@ -1,0 +1,46 @@
+"""Checks that all metrics of probabilities share."""
+
+import numpy as np
+import pandas as pd
+
+from crystalml.exceptions import InvalidInputError
+
+
+def check_probabilities(y_true, y_proba, labels, caller):
+    """Return the probabilities and, per row, the column of the true label (-1: unseen)."""
+    y_true, y_proba = np.asarray(y_true), np.asarray(y_proba, dtype=float)
+    columns = pd.Index(np.asarray(labels))
+    if y_true.ndim != 1 or y_proba.shape != (len(y_true), len(columns)):
+        raise InvalidInputError(
+            f"{caller}: got y_true of shape {y_true.shape}, y_proba of shape {y_proba.shape} and "
+            f"{len(columns)} labels; y_proba must have one row per true label and one column "
+            "per label (pass labels=estimator.classes_)."
+        )
+    if not len(y_true):
+        raise InvalidInputError(f"{caller}: got no rows; at least one is needed.")
+    if not columns.is_unique:
+        repeated = columns[columns.duplicated()].tolist()[0]
+        raise InvalidInputError(
+            f"{caller}: label {repeated!r} occurs twice; each names one column."
+        )
+    # Probabilities in single precision exceed one by some 1e-7.
+    outside = ~((y_proba >= 0) & (y_proba <= 1 + 1e-6)).all(axis=1)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise InvalidInputError(
+            f"{caller}: {outside.sum()} rows of y_proba have values outside [0, 1] "
+            f"(first: row {row}, {y_proba[row].min()!r} to {y_proba[row].max()!r}). "
+            "Pass the output of predict_proba."
+        )
+    return y_proba, columns.get_indexer(y_true)
+
+
+def checked_weights(sample_weight, n_rows, caller):
+    """Return `sample_weight` as an array, ones by default."""
+    weights = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    if weights.shape != (n_rows,) or not (weights >= 0).all() or not weights.sum() > 0:
+        raise InvalidInputError(
+            f"{caller}: sample_weight must hold {n_rows} numbers >= 0 that are not all zero; "
+            f"got shape {weights.shape}."
+        )
+    return weights
