@@ -9,6 +9,7 @@ from crystalml.crystallography._cell import (
     reciprocal_cell,
     validate_cells,
 )
+from crystalml.crystallography._reduction import niggli_cell, primitive_cell
 from crystalml.crystallography._spacegroup_symbols import (
     SpaceGroupSetting,
     find_spacegroup,
@@ -43,7 +44,9 @@ __all__ = [
     "lattice_system",
     "lattice_vectors",
     "metric_tensor",
+    "niggli_cell",
     "point_group",
+    "primitive_cell",
     "reciprocal_cell",
     "spacegroup_from_operations",
     "spacegroup_number",

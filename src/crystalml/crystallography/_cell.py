@@ -107,6 +107,7 @@ def cell_from_metric(metrics):
         )
     flat = metrics.reshape(-1, 9).T
     cells = cells_from_products(flat[[0, 4, 8, 5, 2, 1]])
+    cells[~valid_cells(cells)] = np.nan
     return cells[0] if metrics.ndim == 2 else cells
 
 
@@ -298,7 +299,6 @@ def cells_from_products(products):
         cells[:, :3] = lengths.T
         for i, (j, k) in enumerate(((1, 2), (0, 2), (0, 1)), start=3):
             cells[:, i] = _angles(products[i] / (lengths[j] * lengths[k]))
-    cells[~valid_cells(cells)] = np.nan
     return cells
 
 

@@ -1,0 +1,152 @@
+"""The reduction loop of Krivy and Gruber, on scalar products of many cells at once.
+
+Products are (6, n) arrays of A = a·a, B = b·b, C = c·c, xi = 2 b·c, eta = 2 a·c and
+zeta = 2 a·b, in the notation of the papers. Rows leave the loop as soon as they are reduced.
+"""
+
+import numpy as np
+
+# Rows worked on together: their products stay in the processor's cache.
+_CHUNK = 8192
+_ITERATION_LIMIT = 1000
+
+# A swap of two vectors is kept right-handed by inverting all three.
+_SWAP_AB = np.array([1, 0, 2, 4, 3, 5])
+_SWAP_BC = np.array([0, 2, 1, 3, 5, 4])
+
+
+def reduce_products(products, epsilon, *, with_basis):
+    """Bring products to Niggli's normal form in place.
+
+    Parameters
+    ----------
+    products : ndarray of shape (6, n)
+        Overwritten with those of the reduced cells. NaN rows stay NaN.
+    epsilon : ndarray of shape (n,)
+        Differences of products up to this count as equality.
+    with_basis : bool
+        Whether to keep account of the vectors.
+
+    Returns
+    -------
+    ndarray of shape (3, 3, n) of int64, or None
+        Entry ``[i, j]`` is the coefficient of the old vector j in the new vector i.
+    """
+    n = products.shape[1]
+    basis = np.repeat(np.eye(3, dtype=np.int64)[:, :, None], n, axis=2) if with_basis else None
+    for start in range(0, n, _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        _reduce(products[:, chunk], epsilon[chunk], None if basis is None else basis[:, :, chunk])
+    return basis
+
+
+def _reduce(products, epsilon, basis):
+    """Iterate over the rows that still change."""
+    rows = np.flatnonzero(~np.isnan(products[0]))
+    g, e = products[:, rows], epsilon[rows]
+    t = None if basis is None else basis[:, :, rows]
+    for _ in range(_ITERATION_LIMIT):
+        _sort(g, e, t)
+        _normalise_signs(g, e, t)
+        changed = _shorten(g, e, t)
+        done = ~changed
+        products[:, rows[done]] = g[:, done]
+        if basis is not None:
+            basis[:, :, rows[done]] = t[:, :, done]
+        if not changed.any():
+            return
+        rows, g, e = rows[changed], g[:, changed], e[changed]
+        t = None if t is None else t[:, :, changed]
+    products[:, rows] = np.nan
+
+
+def _sort(g, e, t):
+    """Take steps 1 and 2: A <= B <= C, equal lengths by the opposite products."""
+    _swap(g, e, t, 0, _SWAP_AB)
+    if _swap(g, e, t, 1, _SWAP_BC):
+        _swap(g, e, t, 0, _SWAP_AB)
+
+
+def _swap(g, e, t, first, order):
+    """Exchange the vectors `first` and `first` + 1 where they stand in the wrong order."""
+    second = first + 1
+    rows = np.flatnonzero(g[first] > g[second] - e)
+    if not rows.size:
+        return False
+    excess = g[first, rows] - g[second, rows]
+    tie = np.abs(g[first + 3, rows]) > np.abs(g[second + 3, rows]) + e[rows]
+    rows = rows[(excess > e[rows]) | ((excess >= -e[rows]) & tie)]
+    g[:, rows] = g[order][:, rows] if rows.size * 2 > g.shape[1] else g[order[:, None], rows]
+    if t is not None:
+        t[:, :, rows] = -t[order[:3]][:, :, rows]
+    return rows.size > 0
+
+
+def _normalise_signs(g, e, t):
+    """Take steps 3 and 4: all three mixed products positive, or none."""
+    signs = (g[3:] > e).astype(np.int8) - (g[3:] < -e)
+    acute = signs[0] * signs[1] * signs[2] > 0
+    # Zero products take either sign: use one where three inversions would be one too many.
+    flips = np.where(signs > 0, np.int8(-1), np.int8(1))
+    flips[:, acute] = signs[:, acute]
+    odd = np.flatnonzero(flips[0] * flips[1] * flips[2] < 0)
+    if odd.size:
+        zero = np.argmin(np.abs(signs[:, odd]), axis=0)
+        flips[zero, odd] *= np.int8(-1)
+    g[3] *= flips[1] * flips[2]
+    g[4] *= flips[0] * flips[2]
+    g[5] *= flips[0] * flips[1]
+    if t is not None:
+        t *= flips[:, None, :]
+
+
+def _shorten(g, e, t):
+    """Take steps 5 to 8: subtract vectors where that shortens or breaks a tie; tell where."""
+    changed = np.zeros(g.shape[1], dtype=bool)
+    # (mixed product, subtrahend, minuend, mixed products that break ties)
+    for mixed, short, long, first, second in ((3, 1, 2, 4, 5), (4, 0, 2, 3, 5), (5, 0, 1, 3, 4)):
+        rows = np.flatnonzero(~changed & (np.abs(g[mixed]) > g[short] - e))
+        if rows.size:
+            rows = rows[_is_long(g[:, rows], e[rows], mixed, short, first, second)]
+            changed[rows] = True
+            _subtract(g, t, rows, mixed, short, long)
+    total = g[3] + g[4] + g[5] + g[0] + g[1]
+    rows = np.flatnonzero(~changed & (total < e))
+    if rows.size:
+        tie = 2.0 * (g[0, rows] + g[4, rows]) + g[5, rows] > e[rows]
+        rows = rows[(total[rows] < -e[rows]) | tie]
+        changed[rows] = True
+        _add_both(g, t, rows, total[rows])
+    return changed
+
+
+def _is_long(g, e, mixed, short, first, second):
+    """Tell whether a vector is not the shortest of its row, or not the normal one of two."""
+    excess = np.abs(g[mixed]) - g[short]
+    tie = np.where(g[mixed] > 0.0, 2.0 * g[first] < g[second] - e, g[second] < -e)
+    return (excess > e) | ((excess >= -e) & tie)
+
+
+def _subtract(g, t, rows, mixed, short, long):
+    """Subtract the nearest multiple of the vector `short` from the vector `long`."""
+    # Whole multiples at once, so that very oblique cells take no more steps than others.
+    half = 0.5 * g[mixed, rows] / g[short, rows]
+    times = np.copysign(np.maximum(np.rint(np.abs(half)), 1.0), half)
+    # 3 + i is the product that vector i has no part in: that of `long` and the third vector
+    # stands at 3 + short, that of `short` and the third at 3 + long.
+    with_long, with_short = 3 + short, 3 + long
+    g[long, rows] += times * (times * g[short, rows] - g[mixed, rows])
+    g[with_long, rows] -= times * g[with_short, rows]
+    g[mixed, rows] -= 2.0 * times * g[short, rows]
+    if t is not None:
+        t[long][:, rows] -= times.astype(np.int64) * t[short][:, rows]
+
+
+def _add_both(g, t, rows, total):
+    """Replace c by a + b + c."""
+    g[2, rows] += total
+    zeta = g[5, rows]
+    g[3, rows] += 2.0 * g[1, rows] + zeta
+    g[4, rows] += 2.0 * g[0, rows] + zeta
+    if t is not None:
+        t[2][:, rows] += t[0][:, rows] + t[1][:, rows]
