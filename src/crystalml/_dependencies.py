@@ -12,6 +12,7 @@ EXTRAS = {
     "pymatgen": "structures",
     "skorch": "neural",
     "torch": "neural",
+    "urllib3": "cod",
 }
 
 

@@ -5,6 +5,7 @@ __all__ = [
     "CellError",
     "CrystalmlError",
     "CrystalmlWarning",
+    "DownloadError",
     "FormulaError",
     "InvalidInputError",
     "MissingDependencyError",
@@ -39,6 +40,10 @@ class CIFError(InvalidInputError):
 
 class SchemaError(InvalidInputError):
     """A table whose columns are not those of the column schema."""
+
+
+class DownloadError(CrystalmlError, OSError):
+    """A server that cannot be reached or sends something unusable, or a folder that refuses it."""
 
 
 class MissingDependencyError(CrystalmlError, ImportError):
