@@ -1,1 +1,13 @@
-"""TO-BE-WRITTEN."""
+"""Neural nets as scikit-learn estimators: torch modules, trained by skorch.
+
+Needs the extra ``neural``: ``pip install 'crystalml-sklearn[neural]'``.
+"""
+
+from crystalml._dependencies import import_optional
+
+for _package in ("torch", "skorch"):
+    import_optional(_package, needed_by="crystalml.neural")
+
+from crystalml.neural._mlp import MLPNetClassifier, MLPNetRegressor  # noqa: E402
+
+__all__ = ["MLPNetClassifier", "MLPNetRegressor"]

@@ -1,0 +1,90 @@
+"""Checks of parameters and of rows: the only module that touches scikit-learn's private helpers."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import check_array, check_consistent_length
+
+from crystalml.exceptions import InvalidInputError
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "check_parameters",
+    "check_sample_weight",
+]
+
+
+def check_parameters(estimator, constraints):
+    """Raise one clear sentence where a parameter of `estimator` breaks its constraint.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its ``get_params(deep=False)`` is checked.
+    constraints : dict of str to list
+        Parameter name -> what is allowed, in the grammar of scikit-learn's parameter
+        validation: types, `Interval`, `StrOptions`, ``"boolean"``, ``None``, ...
+
+    Raises
+    ------
+    InvalidInputError
+        Names the estimator, the parameter, what is allowed and what came.
+    """
+    name = type(estimator).__name__
+    try:
+        validate_parameter_constraints(constraints, estimator.get_params(deep=False), name)
+    except InvalidParameterError as error:
+        raise InvalidInputError(str(error)) from error
+
+
+def check_sample_weight(sample_weight, X, *, caller):
+    """Return `sample_weight` as a float64 array of one finite weight >= 0 per row.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), float or None
+        A number means that weight for every row. ``None`` is returned as it is.
+    X : array of shape (n_samples, ...)
+        The rows the weights belong to.
+    caller : str
+        Name of the estimator that asks, used in messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not one weight per row, a weight is negative, or all are zero.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(len(X), sample_weight)
+    weight = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weight.ndim != 1:
+        raise InvalidInputError(
+            f"{caller}: sample_weight has shape {weight.shape!r}; give one weight per row, "
+            f"an array of shape ({len(X)},)."
+        )
+    check_consistent_length(X, weight)
+    if (weight < 0).any():
+        row = int(np.flatnonzero(weight < 0)[0])
+        raise InvalidInputError(
+            f"{caller}: sample_weight must be >= 0, but row {row} has {weight[row]!r}. "
+            "Drop rows that should not count, or give them weight 0."
+        )
+    if not weight.any():
+        raise InvalidInputError(
+            f"{caller}: every sample_weight is zero, so there is nothing to learn from. "
+            "Give some row a positive weight."
+        )
+    return weight

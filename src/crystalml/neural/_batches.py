@@ -1,0 +1,56 @@
+"""Mini-batches as slices of tensors: a data loader would collate them row by row."""
+
+from itertools import pairwise
+
+import torch
+
+_BLOCK_ROWS = 8192  # rows permuted at a time: bounds the memory, and stays in the caches
+
+
+class Batches:
+    """Rows of a subset in their order, as slices of tensors gathered once."""
+
+    def __init__(self, subset, batch_size):
+        self.data = subset.dataset
+        self.rows = torch.as_tensor(subset.indices, device=self.data.X.device)
+        self.gathered = self._gather(self.rows)
+        self.bounds = [*range(0, len(self.rows), batch_size), len(self.rows)]
+
+    def __iter__(self):
+        yield from self._slices(self.gathered, self.bounds)
+
+    def _gather(self, rows):
+        """Copy the chosen rows of inputs, target and weights."""
+        weight = self.data.weight
+        return self.data.X[rows], self.data.y[rows], None if weight is None else weight[rows]
+
+    def _slices(self, tensors, bounds):
+        """Cut tensors into what skorch calls a batch: (inputs, (target, weight))."""
+        X, y, weight = tensors
+        for start, stop in pairwise(bounds):
+            yield (
+                X[start:stop],
+                (y[start:stop], None if weight is None else weight[start:stop]),
+            )
+
+
+class PermutedBatches(Batches):
+    """Rows of a subset in a new random order at every pass.
+
+    A last batch of a single row is joined to the one before: batch normalisation needs two.
+    """
+
+    def __init__(self, subset, batch_size):
+        self.data = subset.dataset
+        self.rows = torch.as_tensor(subset.indices, device=self.data.X.device)
+        self.bounds = [*range(0, len(self.rows), batch_size), len(self.rows)]
+        if len(self.bounds) > 2 and self.bounds[-1] - self.bounds[-2] == 1 < batch_size:
+            del self.bounds[-2]
+        self.batches_per_block = max(1, _BLOCK_ROWS // batch_size)
+
+    def __iter__(self):
+        order = self.rows[torch.randperm(len(self.rows), device=self.rows.device)]
+        for first in range(0, len(self.bounds) - 1, self.batches_per_block):
+            bounds = self.bounds[first : first + self.batches_per_block + 1]
+            block = self._gather(order[bounds[0] : bounds[-1]])
+            yield from self._slices(block, [bound - bounds[0] for bound in bounds])

@@ -1,0 +1,77 @@
+"""The documentation of the parameters that all net estimators share, written once."""
+
+COMMON_PARAMETERS = """
+optimizer : {"adam", "adamw", "rmsprop", "sgd"} or type, default="adam"
+    How the weights follow the gradient; ``"sgd"`` has Nesterov momentum 0.9. A subclass of
+    ``torch.optim.Optimizer`` that steps without a closure is taken too.
+learning_rate : float, default=1e-3
+    Step size at the start.
+weight_decay : float, default=0.0
+    L2 penalty of the weights, as the optimiser defines it.
+scheduler : {"cosine", "plateau"}, callable or None, default=None
+    How the learning rate changes from epoch to epoch. ``"cosine"`` falls to 0 over
+    `max_epochs`; ``"plateau"`` divides by 10 after 10 epochs without a better loss; a callable
+    takes the optimiser and returns a torch scheduler, such as
+    ``functools.partial(torch.optim.lr_scheduler.StepLR, step_size=50, gamma=0.9)``.
+batch_size : int, default=64
+    Rows per step.
+max_epochs : int, default=200
+    Passes over the training rows, at most.
+patience : int or None, default=15
+    Stop after so many epochs without a lower validation loss. ``None`` trains for all
+    `max_epochs`. Either way the weights of the best epoch are kept.
+min_delta : float, default=1e-4
+    A validation loss is lower only if it falls by more than this.
+validation_fraction : float or None, default=0.1
+    Share of the rows given to `fit` that is set aside to measure the validation loss. Classes
+    keep their proportions, and a class with a single row stays in training. With `groups`,
+    whole groups are set aside, except those with the only rows of a class. ``None`` trains on
+    all rows for `max_epochs` and keeps the last weights.
+validation_splitter : splitter or None, default=None
+    Chooses the validation rows instead: the first split of its ``split(X, y, groups)`` is used.
+random_state : int, RandomState or None, default=None
+    Decides the initial weights, the order of the rows, dropout and the validation rows. The
+    global generators of torch, NumPy and Python are left as they are, whatever is given.
+warm_start : bool, default=False
+    Let `fit` go on from the weights of the fit before, with a new optimiser.
+device : {"auto", "cpu", "cuda"} or str, default="cpu"
+    Where to compute; ``"auto"`` takes a CUDA device if there is one, ``"cuda:1"`` a certain one.
+    Nets as small as the default are usually not faster there.
+n_threads : int or None, default=1
+    Threads of torch in `fit` and `predict`; small nets are fastest with one. ``None`` leaves
+    torch's setting.
+callbacks : list of skorch callbacks or None, default=None
+    Told of the training in addition; copies are used. Without any that listens to single
+    batches, epochs are faster.
+progress : bool or "auto", default=False
+    Show a progress bar over the epochs; ``"auto"`` on a terminal only.
+verbose : bool, default=False
+    Print a table of the epochs as they pass.
+""".strip("\n")
+
+COMMON_ATTRIBUTES = """
+net_ : skorch.NeuralNet
+    The trained net; ``net_.module_`` is the torch module.
+history_ : DataFrame
+    One row per epoch: ``epoch, train_loss, valid_loss, valid_accuracy, duration`` (seconds) and
+    ``learning_rate``, with validation columns as far as there was validation, and whatever the
+    callbacks recorded. Training losses are means over the epoch, with dropout on.
+n_iter_ : int
+    Number of epochs trained.
+n_features_in_ : int
+    Number of input columns.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the input columns, where they were all strings.
+""".strip("\n")
+
+
+def document_common(estimator_class):
+    """Fill the shared parameters and attributes into the docstring of an estimator class."""
+    indent = "    "
+    for mark, text in (
+        ("{common_parameters}", COMMON_PARAMETERS),
+        ("{common_attributes}", COMMON_ATTRIBUTES),
+    ):
+        lines = text.replace("\n", f"\n{indent}")
+        estimator_class.__doc__ = estimator_class.__doc__.replace(mark, lines)
+    return estimator_class

@@ -1,0 +1,82 @@
+"""Rows set aside to decide when training should stop."""
+
+import numpy as np
+
+from crystalml.exceptions import InvalidInputError
+
+
+def held_out_rows(strata, fraction, *, groups, random_state):
+    """Choose the rows to validate on: whole groups, or a share of every stratum.
+
+    No stratum is set aside completely, so each class that is validated is also learned.
+
+    Parameters
+    ----------
+    strata : ndarray of int of shape (n_samples,)
+        Class codes; all zero where there are no classes.
+    fraction : float
+        Share of the rows to set aside, at least one row.
+    groups : ndarray of int of shape (n_samples,) or None
+        Rows with the same code (0, 1, ...) stay together. Groups are then drawn at random, and
+        strata only decide which groups must be learned from.
+    random_state : RandomState
+        Draws the rows.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+        True for the rows to validate on; all False where no row can be spared.
+    """
+    if groups is None:
+        return _stratified(strata, fraction, random_state)
+    return _grouped(strata, fraction, groups, random_state)
+
+
+def rows_of_splitter(splitter, X, y, groups, *, caller):
+    """Return the first (training, validation) pair of row numbers of a user's splitter."""
+    train, valid = (np.asarray(rows) for rows in next(iter(splitter.split(X, y, groups))))
+    if np.intersect1d(train, valid).size:
+        raise InvalidInputError(
+            f"{caller}: validation_splitter {splitter!r} puts rows on both sides of its first "
+            "split; give a splitter whose two parts share no row."
+        )
+    return train, valid
+
+
+def _stratified(strata, fraction, random_state):
+    """Mark `fraction` of the rows, each stratum by its share rounded down or up at random."""
+    n_rows = len(strata)
+    sizes = np.bincount(strata)
+    wanted = max(fraction, 1 / n_rows)
+    # Rounding the running total, in random order, keeps the sum right and favours no stratum.
+    order = random_state.permutation(len(sizes))
+    running = np.floor(np.cumsum(wanted * sizes[order]) + 0.5 + 1e-9)
+    quota = np.empty(len(sizes), dtype=np.int64)
+    quota[order] = np.diff(running, prepend=0)
+    quota = np.clip(quota, 0, np.maximum(sizes - 1, 0))
+    if not quota.any() and sizes.max() > 1:
+        quota[sizes.argmax()] = 1
+
+    shuffled = np.lexsort((random_state.random_sample(n_rows), strata))
+    starts = np.cumsum(sizes) - sizes
+    rank_in_stratum = np.arange(n_rows) - np.repeat(starts, sizes)
+    marked = np.zeros(n_rows, dtype=bool)
+    marked[shuffled[rank_in_stratum < np.repeat(quota, sizes)]] = True
+    return marked
+
+
+def _grouped(strata, fraction, groups, random_state):
+    """Mark random whole groups until `fraction` of the rows is reached, then give back some.
+
+    Groups larger than that come last; a group with the only rows of a stratum is given back.
+    """
+    sizes = np.bincount(groups)
+    wanted = fraction * len(groups)
+    order = random_state.permutation(len(sizes))
+    order = order[np.argsort(sizes[order] > wanted, kind="stable")]
+    n_chosen = 1 + np.searchsorted(np.cumsum(sizes[order]), wanted)
+    chosen = np.zeros(len(sizes), dtype=bool)
+    chosen[order[: min(n_chosen, len(sizes) - 1)]] = True
+    marked = chosen[groups]
+    unlearned = np.bincount(strata[~marked], minlength=strata.max() + 1) == 0
+    return marked & ~np.isin(groups, groups[marked & unlearned[strata]])

@@ -1,0 +1,60 @@
+"""What torch keeps per process (generator, threads, devices), borrowed and given back."""
+
+import threading
+from contextlib import contextmanager
+
+import torch
+
+from crystalml.exceptions import InvalidInputError
+
+# One generator and one thread count for the whole process: fits in threads take turns.
+_TORCH_STATE = threading.RLock()
+
+
+@contextmanager
+def seeded(seed, device, n_threads):
+    """Seed torch and set its threads for a while; then everything is as it was before."""
+    cuda = [] if device.type == "cpu" else [device]
+    with _TORCH_STATE, torch.random.fork_rng(devices=cuda), threads(n_threads):
+        torch.default_generator.manual_seed(seed)
+        for gpu in cuda:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def threads(n_threads):
+    """Let torch compute with `n_threads` threads for a while; None changes nothing."""
+    before = torch.get_num_threads()
+    if n_threads is None or n_threads == before:
+        yield
+        return
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def find_device(device, *, caller):
+    """Return the torch device meant by the parameter `device`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such device.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    family, _, number = device.partition(":")
+    if family not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise InvalidInputError(
+            f"{caller}: device={device!r} is unknown; use 'auto', 'cpu', 'cuda' or 'cuda:<number>'."
+        )
+    if family == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise InvalidInputError(
+            f"{caller}: device={device!r} was asked for, but torch sees "
+            f"{torch.cuda.device_count()} CUDA devices. Use device='cpu' or 'auto'."
+        )
+    return torch.device(family, int(number or 0)) if family == "cuda" else torch.device("cpu")

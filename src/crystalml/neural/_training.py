@@ -1,0 +1,377 @@
+# ruff: noqa: ARG002 (the methods below have skorch's signatures)
+"""How nets are built and trained: the only module that names skorch.
+
+skorch supplies the net object, its callbacks, optimiser set-up and history. What it pays per
+batch (a data loader that collates single rows, callbacks nobody listens to) is replaced:
+batches are slices of tensors permuted in blocks, and callbacks are told of batches only if
+one of them listens.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import clone
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PrintLog
+from skorch.dataset import Dataset
+from torch.utils.data import Subset
+
+from crystalml._progress import progress_bar
+from crystalml.exceptions import InvalidInputError
+from crystalml.neural._batches import Batches, PermutedBatches
+from crystalml.neural._torch_state import threads
+
+PREDICTION_ROWS = 4096  # large enough to fill the kernels, small enough for the caches
+
+_FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+_OPTIMIZERS = {
+    "adam": (torch.optim.Adam, {}),
+    "adamw": (torch.optim.AdamW, {}),
+    "rmsprop": (torch.optim.RMSprop, {}),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+}
+_BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+class RowData(Dataset):
+    """All rows of a fit: tensors of inputs and target, and weights or None."""
+
+    def __init__(self, X, y=None, weight=None):
+        super().__init__(X, y)
+        self.weight = weight
+
+
+class Net(NeuralNet):
+    """skorch's net with lean steps; `fit_loop` takes a (training, validation) pair of subsets."""
+
+    def get_default_callbacks(self):
+        """Return none: `build_net` names every callback."""
+        return []
+
+    def initialize_callbacks(self):
+        """Initialise the callbacks, and note whether any of them listens to batches."""
+        super().initialize_callbacks()
+        self.listeners_ = any(
+            getattr(type(callback), event) is not getattr(Callback, event)
+            for _, callback in self.callbacks_
+            for event in _BATCH_EVENTS
+            if hasattr(type(callback), event)
+        )
+        return self
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Hand on the pair that was made before."""
+        return X
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the callbacks, any of which may ask to stop."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as stop:  # how skorch's callbacks ask; Ctrl-C elsewhere is not it
+            raise _StopTraining from stop
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Walk the batches once and record the means over the rows."""
+        if iterator is None:
+            return
+        self.module_.train(training)
+        sizes, measured = [], defaultdict(list)
+        for batch in iterator:
+            if self.listeners_:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch)
+            sizes.append(len(batch[0]))
+            for name, value in step["measured"].items():
+                measured[name].append(value)
+            if self.listeners_:
+                self._tell_batch_end(prefix, batch, training, step)
+        for name, values in measured.items():
+            mean = np.average(torch.stack(values).tolist(), weights=sizes)
+            self.history.record(f"{prefix}_{name}", float(mean))
+        self.history.record(f"{prefix}_batch_count", len(sizes))
+
+    def _tell_batch_end(self, prefix, batch, training, step):
+        """Keep skorch's record of single batches for the callbacks that read it."""
+        self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+        self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
+        told = {"loss": step["loss"], "y_pred": step["y_pred"]}
+        self.notify("on_batch_end", batch=batch, training=training, **told)
+
+    def train_step(self, batch, **fit_params):
+        """Take one step down the gradient of one batch."""
+        inputs, (target, weight) = batch
+        self.optimizer_.zero_grad()
+        output = self.module_(inputs)
+        loss = self.criterion_(output, target, weight)
+        loss.backward()
+        if self.listeners_:
+            parameters = list(self.get_all_learnable_params())
+            self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
+        self.optimizer_.step()
+        return {"loss": loss, "y_pred": output, "measured": {"loss": loss.detach()}}
+
+    @torch.no_grad()
+    def validation_step(self, batch, **fit_params):
+        """Measure the loss and the scores of one batch, with dropout off."""
+        inputs, (target, weight) = batch
+        output = self.module_(inputs)
+        loss = self.criterion_(output, target, weight)
+        scores = self.criterion_.scores(output, target, weight)
+        return {"loss": loss, "y_pred": output, "measured": {"loss": loss, **scores}}
+
+
+class _StopTraining(Exception):  # noqa: N818
+    """A callback has asked to end the training."""
+
+
+class _BestWeights(EarlyStopping):
+    """Stop when the validation loss no longer falls, and go back to the best epoch."""
+
+    def on_train_end(self, net, **kwargs):
+        super().on_train_end(net, **kwargs)
+        self.best_model_weights_ = None  # the net has them now: pickle them once
+
+
+class _Watch(Callback):
+    """Record the learning rate, and end a training whose loss is no longer a number."""
+
+    def __init__(self, caller):
+        self.caller = caller
+
+    def on_epoch_end(self, net, **kwargs):
+        rate = net.optimizer_.param_groups[0]["lr"]
+        net.history.record("learning_rate", rate)
+        loss = net.history[-1, "train_loss"]
+        if not np.isfinite(loss):
+            raise InvalidInputError(
+                f"{self.caller}: the training loss became {loss!r} in epoch {len(net.history)}. "
+                f"Scale the inputs (StandardScaler) or lower learning_rate={net.lr!r}."
+            )
+
+
+class _EpochBar(Callback):
+    """A progress bar over the epochs with the latest losses."""
+
+    def __init__(self, enabled, description):
+        self.enabled = enabled
+        self.description = description
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = progress_bar(
+            enabled=self.enabled,
+            description=self.description,
+            total=net.max_epochs,
+            unit="epoch",
+        )
+
+    def on_epoch_end(self, net, **kwargs):
+        last = net.history[-1]
+        losses = {
+            name: f"{last[name]:.4g}" for name in ("train_loss", "valid_loss") if name in last
+        }
+        self.bar_.set_postfix(losses, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+        self.bar_ = None  # a bar cannot be pickled
+
+
+def build_net(estimator, criterion, module_parameters, *, max_epochs, validated, scheduler, device):
+    """Build and initialise the untrained net of `estimator` from its parameters.
+
+    Parameters
+    ----------
+    estimator : BaseNetEstimator
+        Gives the module class and the parameters common to all net estimators.
+    criterion : type
+        Loss module, called with output, target and weight.
+    module_parameters : dict
+        Passed to the module class.
+    max_epochs : int
+        Length of the coming training.
+    validated : bool
+        Whether there will be validation rows, so that the best epoch can be told.
+    scheduler : str, callable or None
+        The estimator's parameter, or None where the learning rate should stay.
+    device : torch.device
+        Where the module lives.
+
+    Returns
+    -------
+    Net
+    """
+    optimizer, optimizer_parameters = _optimizer(estimator)
+    net = Net(
+        estimator._module_class,
+        criterion,
+        optimizer=optimizer,
+        lr=estimator.learning_rate,
+        max_epochs=max_epochs,
+        batch_size=estimator.batch_size,
+        iterator_train=PermutedBatches,
+        iterator_valid=Batches,
+        iterator_valid__batch_size=PREDICTION_ROWS,
+        dataset=RowData,
+        train_split=None,
+        callbacks=_callbacks(estimator, scheduler, max_epochs, validated),
+        verbose=int(estimator.verbose),
+        device=str(device),
+        **{f"module__{name}": value for name, value in module_parameters.items()},
+        **{f"optimizer__{name}": value for name, value in optimizer_parameters.items()},
+    )
+    return net.initialize()
+
+
+def _optimizer(estimator):
+    """Return the optimiser class and its parameters, fused into one kernel where torch can."""
+    optimizer, parameters = _OPTIMIZERS.get(estimator.optimizer, (estimator.optimizer, {}))
+    fused = {"fused": True} if optimizer in _FUSED_OPTIMIZERS else {}
+    return optimizer, {"weight_decay": estimator.weight_decay, **parameters, **fused}
+
+
+def _callbacks(estimator, scheduler, max_epochs, validated):
+    """List the callbacks in the order in which they are told."""
+    name = type(estimator).__name__
+    # Clones, as a fit must not change the objects it was given.
+    callbacks = [EpochTimer(), _Watch(name), *clone(estimator.callbacks or [], safe=False)]
+    if scheduler is not None:
+        callbacks.append(_scheduler(scheduler, max_epochs, validated))
+    if estimator.progress:
+        callbacks.append(_EpochBar(estimator.progress, name))
+    if estimator.verbose:
+        callbacks.append(PrintLog())
+    if validated:
+        patience = np.inf if estimator.patience is None else estimator.patience
+        callbacks.append(
+            _BestWeights(
+                patience=patience,
+                threshold=estimator.min_delta,
+                threshold_mode="abs",
+                load_best=True,
+            )
+        )
+    return callbacks
+
+
+def _scheduler(scheduler, max_epochs, validated):
+    """Turn the parameter `scheduler` into skorch's callback."""
+    if scheduler == "cosine":
+        return LRScheduler(
+            torch.optim.lr_scheduler.CosineAnnealingLR, T_max=max_epochs, event_name=None
+        )
+    if scheduler == "plateau":
+        monitor = "valid_loss" if validated else "train_loss"
+        return LRScheduler(
+            torch.optim.lr_scheduler.ReduceLROnPlateau, monitor=monitor, event_name=None
+        )
+    return LRScheduler(scheduler, event_name=None)
+
+
+def continue_from(net, previous, *, with_optimizer, caller):
+    """Give `net` the weights and the history of `previous`, and its optimiser's state if asked.
+
+    Raises
+    ------
+    InvalidInputError
+        If the two modules differ in shape.
+    """
+    try:
+        net.module_.load_state_dict(previous.module_.state_dict())
+    except RuntimeError as error:
+        raise InvalidInputError(
+            f"{caller}: the parameters now ask for another network than the one fitted before, "
+            "so its training cannot go on. Set warm_start=False and fit again."
+        ) from error
+    net.history_.extend(previous.history_)
+    if with_optimizer and type(net.optimizer_) is type(previous.optimizer_):
+        settings = [dict(group, params=None) for group in net.optimizer_.param_groups]
+        net.optimizer_.load_state_dict(previous.optimizer_.state_dict())
+        for group, now in zip(net.optimizer_.param_groups, settings, strict=True):
+            group.update({name: value for name, value in now.items() if name != "params"})
+
+
+def train(net, X, y, weight, train_rows, valid_rows):
+    """Train `net` on some rows of the tensors and stop by others; leave it ready to predict.
+
+    Parameters
+    ----------
+    net : Net
+        Initialised; changed in place.
+    X, y : ndarray of float32 (and int64)
+        Inputs and encoded target of all rows.
+    weight : ndarray of float32 or None
+        Weight of each row, averaging 1 over each part.
+    train_rows, valid_rows : ndarray of int
+        Row numbers of the two parts; the second may be None.
+    """
+    net.stopped_early_ = False
+    data = RowData(
+        *(None if part is None else _tensor(part, net.device) for part in (X, y, weight))
+    )
+    parts = Subset(data, train_rows), None if valid_rows is None else Subset(data, valid_rows)
+    net.notify("on_train_begin", X=parts[0], y=None)
+    try:
+        net.fit_loop(parts)
+    except _StopTraining:
+        net.stopped_early_ = True
+    net.notify("on_train_end", X=parts[0], y=None)
+    net.module_.eval()
+
+
+def _tensor(array, device="cpu"):
+    """Wrap an array without copying it where that is possible."""
+    if not array.flags.writeable:  # torch has no read-only tensors
+        array = array.copy()
+    return torch.from_numpy(array).to(device)
+
+
+def history_frame(net):
+    """Return the net's history as a table with one row per epoch."""
+    hidden = ("batches", "train_batch_count", "valid_batch_count")
+    table = pd.DataFrame(
+        [
+            {name: value for name, value in epoch.items() if name not in hidden}
+            for epoch in net.history_
+        ]
+    )
+    return table.rename(columns={"dur": "duration"})
+
+
+def apply_in_slices(net, X, finish, *, n_threads):
+    """Run the module over `X` in slices, and collect what `finish` makes of each output.
+
+    Parameters
+    ----------
+    net : Net
+        Trained.
+    X : ndarray of float32 of shape (n_samples, n_features)
+        Inputs.
+    finish : callable
+        Takes the module's output for a slice, gives an array with as many rows.
+    n_threads : int or None
+        Threads of torch while this runs.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ...)
+    """
+    module, device = net.module_, net.device
+    with threads(n_threads), torch.inference_mode():
+        if len(X) <= PREDICTION_ROWS:
+            return finish(module(_tensor(X, device)))
+        result = None
+        for start in range(0, len(X), PREDICTION_ROWS):
+            rows = slice(start, start + PREDICTION_ROWS)
+            part = finish(module(_tensor(X[rows], device)))
+            if result is None:
+                result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
+            result[rows] = part
+    return result
+
+
+def can_normalise_batches(module):
+    """Tell whether `module` holds batch normalisation, which cannot learn from a single row."""
+    return any(isinstance(part, torch.nn.BatchNorm1d) for part in module.modules())
