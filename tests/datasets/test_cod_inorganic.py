@@ -92,8 +92,8 @@ def test_description_states_the_facts_of_the_data(cod):
         f"{frame.duplicated(['formula', 'spacegroup_number']).sum()} of them in the same",
         f"In {(~frame['cell_matches_spacegroup']).sum()} rows the cell contradicts",
         (
-            f"{(monoclinic['gamma'] != 90).sum()} monoclinic entries have gamma as the free angle and "
-            f"{(monoclinic['alpha'] != 90).sum()} alpha"
+            f"{(monoclinic['gamma'] != 90).sum()} monoclinic entries have gamma as the free "
+            f"angle and {(monoclinic['alpha'] != 90).sum()} alpha"
         ),
         f"{has_carbon_and_hydrogen.sum()} entries hold carbon and hydrogen",
     ]
