@@ -9,6 +9,18 @@ from crystalml.crystallography._cell import (
     reciprocal_cell,
     validate_cells,
 )
+from crystalml.crystallography._elements import ELEMENTS
+from crystalml.crystallography._formula import FormulaTable, parse_formula, parse_formulas
+from crystalml.crystallography._formula_names import (
+    anonymous_formula,
+    chemical_system,
+    reduced_formula,
+)
+from crystalml.crystallography._metric_symmetry import (
+    BRAVAIS_LATTICES,
+    bravais_distances,
+    metric_symmetry,
+)
 from crystalml.crystallography._reduction import niggli_cell, primitive_cell
 from crystalml.crystallography._spacegroup_symbols import (
     SpaceGroupSetting,
@@ -30,24 +42,34 @@ from crystalml.crystallography._spacegroups import (
 )
 
 __all__ = [
+    "BRAVAIS_LATTICES",
     "CRYSTAL_SYSTEMS",
+    "ELEMENTS",
     "LATTICE_SYSTEMS",
+    "FormulaTable",
     "SpaceGroupSetting",
+    "anonymous_formula",
+    "bravais_distances",
     "bravais_lattice",
     "cell_from_metric",
     "cell_problems",
     "cell_volume",
+    "chemical_system",
     "crystal_system",
     "find_spacegroup",
     "is_centrosymmetric",
     "is_sohncke",
     "lattice_system",
     "lattice_vectors",
+    "metric_symmetry",
     "metric_tensor",
     "niggli_cell",
+    "parse_formula",
+    "parse_formulas",
     "point_group",
     "primitive_cell",
     "reciprocal_cell",
+    "reduced_formula",
     "spacegroup_from_operations",
     "spacegroup_number",
     "spacegroup_symbol",

@@ -1,0 +1,15 @@
+"""The 118 elements in the order of their atomic numbers, and how formulas spell them."""
+
+_BY_ATOMIC_NUMBER = (
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb "
+    "Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm "
+    "Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
+)
+ELEMENTS = tuple(_BY_ATOMIC_NUMBER.split())
+
+HYDROGEN_ISOTOPES = ("D", "T")
+
+# Symbol -> column of an element-amount matrix; deuterium and tritium are hydrogen.
+SYMBOL_COLUMNS = {symbol: column for column, symbol in enumerate(ELEMENTS)}
+SYMBOL_COLUMNS |= dict.fromkeys(HYDROGEN_ISOTOPES, SYMBOL_COLUMNS["H"])

@@ -1,0 +1,250 @@
+"""Canonical names of compositions: reduced formula, anonymous formula, chemical system."""
+
+import string
+from typing import NamedTuple
+
+import numpy as np
+
+from crystalml.crystallography._elements import ELEMENTS
+from crystalml.crystallography._formula import (
+    as_formula_list,
+    is_one_formula,
+    raise_first_error,
+    read_formulas,
+)
+from crystalml.crystallography._formula_ratios import reduced_amounts
+from crystalml.exceptions import InvalidInputError
+
+_CARBON, _HYDROGEN = ELEMENTS.index("C"), ELEMENTS.index("H")
+_ALPHABETICAL = np.argsort(np.argsort(ELEMENTS))  # rank of each element's symbol as text
+# A to Z, then Aa, Ab, ... Az, Ba, ...: enough for as many elements as there are.
+_LETTERS = [*string.ascii_uppercase] + [
+    capital + small for capital in string.ascii_uppercase for small in string.ascii_lowercase
+]
+
+
+def reduced_formula(formulas, *, on_error="raise", charges="refuse"):
+    """Name each composition by its smallest whole amounts, in Hill's order.
+
+    Formulas that describe the same composition get the same text: Fe2O3, Fe4O6, O3Fe2 and
+    FeO1.5 are all ``"Fe2O3"``. The rules, in this order, on amounts as they are written:
+
+    1. Whole amounts are divided by their greatest common divisor.
+    2. Other amounts are multiplied by the smallest factor that makes them all whole, to a
+       relative 1e-9, if no amount then exceeds 400: La1.85Sr0.15CuO4 is ``Cu20La37O80Sr3``.
+    3. Amounts rounded to four digits are taken for the simple ratio they round: if all amounts,
+       divided by the largest, lie within 1e-4 of fractions with one denominator up to 24, those
+       are used: Fe0.6667O is ``Fe2O3``.
+    4. What remains is non-stoichiometric: amounts are divided by the largest and written to four
+       significant digits: Al2.6652O4 is ``Al0.6663O``.
+
+    So two formulas that are multiples of one another share a name, except where one is written
+    in whole numbers of which some exceed 400 after division, and the other is not.
+
+    Elements are in Hill's order: with carbon, C, then H, then the others by symbol; without
+    carbon, all by symbol. (Pymatgen sorts by electronegativity, keeps amounts that are not
+    whole, and keeps O2, N2, H2, F2, Cl2 and some peroxides undivided; nothing is exempt here.)
+
+    Parameters
+    ----------
+    formulas : str, mapping, or sequence of these, shape (n,)
+        What :func:`parse_formula` and :func:`parse_formulas` accept.
+    on_error : {"raise", "missing"}, default="raise"
+        Whether a formula that is missing or cannot be read raises an error or gives None.
+    charges : {"refuse", "strip"}, default="refuse"
+        Whether a charge at the end is an error or is dropped.
+
+    Returns
+    -------
+    str or ndarray of shape (n,), dtype object
+        A str (or None) for one formula, an array for a sequence.
+
+    Raises
+    ------
+    FormulaError
+        If a formula is missing or cannot be read, with ``on_error="raise"``.
+
+    References
+    ----------
+    E. A. Hill, J. Am. Chem. Soc. 22, 478 (1900), for the order of the elements.
+
+    Examples
+    --------
+    >>> from crystalml.crystallography import reduced_formula
+    >>> reduced_formula("Fe4O6")
+    'Fe2O3'
+    >>> reduced_formula(["C6 H12 O6", "Ca(OH)2", "NaN", "Fe0.6667O"]).tolist()
+    ['CH2O', 'CaH2O2', 'NNa', 'Fe2O3']
+    """
+    return _named("reduced_formula", _reduced_names, formulas, on_error, charges)
+
+
+def anonymous_formula(formulas, *, on_error="raise", charges="refuse"):
+    """Name each stoichiometry: reduced amounts in ascending order, elements as A, B, C, ...
+
+    The amounts are those of :func:`reduced_formula`. After Z the letters go on as Aa, Ab, ...
+
+    Parameters
+    ----------
+    formulas : str, mapping, or sequence of these, shape (n,)
+        What :func:`parse_formula` and :func:`parse_formulas` accept.
+    on_error : {"raise", "missing"}, default="raise"
+        Whether a formula that is missing or cannot be read raises an error or gives None.
+    charges : {"refuse", "strip"}, default="refuse"
+        Whether a charge at the end is an error or is dropped.
+
+    Returns
+    -------
+    str or ndarray of shape (n,), dtype object
+        A str (or None) for one formula, an array for a sequence.
+
+    Raises
+    ------
+    FormulaError
+        If a formula is missing or cannot be read, with ``on_error="raise"``.
+
+    Examples
+    --------
+    >>> from crystalml.crystallography import anonymous_formula
+    >>> anonymous_formula(["Fe2O3", "Al4O6", "CaTiO3", "NaN"]).tolist()
+    ['A2B3', 'A2B3', 'ABC3', 'AB']
+    """
+    return _named("anonymous_formula", _anonymous_names, formulas, on_error, charges)
+
+
+def chemical_system(formulas, *, on_error="raise", charges="refuse"):
+    """Name the set of elements: symbols in alphabetical order, joined by ``-``.
+
+    Parameters
+    ----------
+    formulas : str, mapping, or sequence of these, shape (n,)
+        What :func:`parse_formula` and :func:`parse_formulas` accept.
+    on_error : {"raise", "missing"}, default="raise"
+        Whether a formula that is missing or cannot be read raises an error or gives None.
+    charges : {"refuse", "strip"}, default="refuse"
+        Whether a charge at the end is an error or is dropped.
+
+    Returns
+    -------
+    str or ndarray of shape (n,), dtype object
+        A str (or None) for one formula, an array for a sequence.
+
+    Raises
+    ------
+    FormulaError
+        If a formula is missing or cannot be read, with ``on_error="raise"``.
+
+    Examples
+    --------
+    >>> from crystalml.crystallography import chemical_system
+    >>> chemical_system("Na2SO4")
+    'Na-O-S'
+    >>> chemical_system(["NaN", "D2O", None], on_error="missing").tolist()
+    ['N-Na', 'H-O', None]
+    """
+    return _named("chemical_system", _system_names, formulas, on_error, charges)
+
+
+def _named(caller, name_rows, formulas, on_error, charges):
+    """Name one formula or many; each distinct text is read once."""
+    if on_error not in ("raise", "missing"):
+        raise InvalidInputError(
+            f"{caller}: on_error must be 'raise' or 'missing', got {on_error!r}"
+        )
+    if charges not in ("refuse", "strip"):
+        raise InvalidInputError(f"{caller}: charges must be 'refuse' or 'strip', got {charges!r}")
+    strip_charge = charges == "strip"
+    if is_one_formula(formulas):
+        names = _names_of_distinct([formulas], caller, name_rows, on_error, strip_charge)
+        return names[0]
+    values = as_formula_list(formulas, caller=caller)
+    return _names_of_distinct(values, caller, name_rows, on_error, strip_charge)
+
+
+def _names_of_distinct(values, caller, name_rows, on_error, strip_charge):
+    """Read each distinct text once, name it, and spread the names over all rows."""
+    keys = [value if type(value) is str else id(value) for value in values]
+    distinct = dict(zip(keys, values, strict=True))
+    places = {key: place for place, key in enumerate(distinct)}
+    inverse = np.fromiter(map(places.__getitem__, keys), dtype=np.int64, count=len(keys))
+    table = read_formulas(list(distinct.values()), strip_charge=strip_charge)
+    is_valid = table.is_valid
+    if on_error == "raise":
+        raise_first_error(
+            is_valid[inverse], table.errors[inverse], caller=caller, remedy="on_error='missing'"
+        )
+    names = np.full(len(distinct), None, dtype=object)
+    if is_valid.any():
+        names[is_valid] = name_rows(_Rows.of(table))
+    return names[inverse]
+
+
+class _Rows(NamedTuple):
+    """The rows of a table that could be read, as flat arrays."""
+
+    rows: np.ndarray  # row of each entry, ascending
+    columns: np.ndarray
+    amounts: np.ndarray
+    indptr: np.ndarray
+
+    @classmethod
+    def of(cls, table):
+        matrix = table.amounts
+        counts = np.diff(matrix.indptr)
+        counts = counts[counts > 0]
+        indptr = np.append(0, np.cumsum(counts))
+        rows = np.repeat(np.arange(len(counts)), counts)
+        return cls(rows, matrix.indices.astype(np.int64), matrix.data, indptr)
+
+    def order_by(self, ranks):
+        """Order the entries of each row by their ranks, which must be small whole numbers."""
+        return np.argsort(self.rows * (int(ranks.max()) + 1) + ranks)
+
+
+def _reduced_names(entries):
+    reduced = reduced_amounts(entries.amounts, entries.indptr)
+    ranks = _ALPHABETICAL[entries.columns] + 2
+    with_carbon = np.zeros(len(entries.indptr) - 1, dtype=bool)
+    with_carbon[entries.rows[entries.columns == _CARBON]] = True
+    is_organic = with_carbon[entries.rows]
+    ranks[is_organic & (entries.columns == _CARBON)] = 0
+    ranks[is_organic & (entries.columns == _HYDROGEN)] = 1
+    order = entries.order_by(ranks)
+    return _join(np.array(ELEMENTS), entries.columns[order], reduced[order], entries.indptr)
+
+
+def _anonymous_names(entries):
+    reduced = reduced_amounts(entries.amounts, entries.indptr)
+    amounts, ranks = np.unique(reduced, return_inverse=True)
+    order = entries.order_by(ranks)
+    letters = np.arange(len(order)) - entries.indptr[entries.rows]
+    return _join(np.array(_LETTERS), letters, amounts[ranks[order]], entries.indptr)
+
+
+def _system_names(entries):
+    order = entries.order_by(_ALPHABETICAL[entries.columns])
+    return _join_texts(np.array(ELEMENTS), entries.columns[order], entries.indptr, "-")
+
+
+def _join(symbols, codes, amounts, indptr):
+    """Write symbol and amount of all entries, each distinct pair once."""
+    distinct, which = np.unique(amounts, return_inverse=True)
+    pairs, codes = np.unique(codes * len(distinct) + which, return_inverse=True)
+    suffixes = np.array([_amount_text(amount) for amount in distinct.tolist()])
+    texts = np.char.add(symbols[pairs // len(distinct)], suffixes[pairs % len(distinct)])
+    return _join_texts(texts, codes, indptr, "")
+
+
+def _join_texts(texts, codes, indptr, separator):
+    """Concatenate the texts of each row."""
+    inner = np.char.add(texts, separator).astype(object)[codes]
+    inner[indptr[1:] - 1] = np.char.add(texts, "\n").astype(object)[codes[indptr[1:] - 1]]
+    return "".join(inner.tolist()).split("\n")[:-1]
+
+
+def _amount_text(amount):
+    if amount == 1.0:
+        return ""
+    if amount.is_integer():
+        return str(int(amount))
+    return np.format_float_positional(amount, trim="-")
