@@ -144,6 +144,7 @@ def primitive_products(products, cells, centring, *, caller):
 
 def product_map(vectors):
     """Return the (6, 6) matrix that takes scalar products to those of the new vectors."""
+    vectors = np.asarray(vectors, dtype=float)
     i, j = np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1])
     pairs = vectors[i][:, :, None] * vectors[j][:, None, :]
     pairs = pairs + pairs.transpose(0, 2, 1)

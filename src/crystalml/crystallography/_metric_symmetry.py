@@ -1,0 +1,195 @@
+"""Which Bravais lattices the metric of a cell allows, exactly or nearly."""
+
+from functools import cache
+
+import numpy as np
+
+from crystalml.crystallography._bravais_constraints import FITS, SQUARED_STRAINS
+from crystalml.crystallography._bravais_table import CONVENTIONAL_BASES
+from crystalml.crystallography._cell import as_cells
+from crystalml.crystallography._reduction import niggli_products, product_map
+from crystalml.exceptions import InvalidInputError
+
+BRAVAIS_LATTICES = (
+    "aP", "mP", "mS", "oP", "oS", "oI", "oF", "tP", "tI", "hR", "hP", "cP", "cI", "cF",
+)  # fmt: skip
+
+# Every lattice of the type on the left is one of each type on the right as well.
+_SPECIAL_CASES = {
+    "cF": ("tI", "hR"),
+    "cI": ("tI", "hR"),
+    "cP": ("tP", "hR"),
+    "hP": ("oS",),
+    "hR": ("mS",),
+    "tI": ("oI", "oF"),
+    "tP": ("oP", "oS"),
+    "oF": ("mS",),
+    "oI": ("mS",),
+    "oS": ("mP", "mS"),
+    "oP": ("mP",),
+}
+
+# Rows worked on together; all their conventional cells stay in the processor's cache.
+_CHUNK = 256
+# Strains below this are rounding of the reduction.
+_ROUNDING = 1e-9
+
+
+def bravais_distances(cells, *, centring="P"):
+    """Smallest strain that gives a lattice the metric of each Bravais type.
+
+    Parameters
+    ----------
+    cells : array-like of shape (n, 6) or (6,)
+        a, b, c in Å, alpha, beta, gamma in degrees.
+    centring : str or array-like of shape (n,) of str, default="P"
+        Centring letter of all cells or of each, as in `primitive_cell`. With P the lattice
+        is the one that the cell vectors span, whatever the crystal's centring.
+
+    Returns
+    -------
+    ndarray of shape (n, 14) or (14,)
+        Dimensionless, in the order of `BRAVAIS_LATTICES`: 0 where the metric allows the type,
+        and never larger for a type than for its special cases (an exact cP lattice has 0 for
+        tP, oP, oS, mP, mS, hR and aP too). NaN where the row is no cell.
+
+    Raises
+    ------
+    InvalidInputError
+        If the shape is wrong or a centring letter is unknown.
+
+    Notes
+    -----
+    Let G be the metric tensor on a conventional basis and P the ideal one, its average over
+    the rotations of the type. The distance is the Frobenius norm of the strain
+    (P^-1 G - 1) / 2, whose elements are about the relative errors of lengths and half those
+    of angles in radians. It is the smallest over the conventional bases that a Niggli-reduced
+    lattice may have when it is close to the type: the 44 lattice characters of International
+    Tables for Crystallography, vol. A, section 3.1.3, with all their equivalents at the
+    boundaries of reduction, as in Andrews & Bernstein (1988), Acta Cryst. A44, 1009-1018.
+    Strains below 1e-9 are given as 0. For a lattice far from a type the distance bounds the
+    smallest one from above.
+
+    Examples
+    --------
+    >>> from crystalml.crystallography import BRAVAIS_LATTICES, bravais_distances
+    >>> distances = bravais_distances([4.0, 4.0, 4.02, 90.0, 90.0, 90.0])
+    >>> dict(zip(BRAVAIS_LATTICES, distances.round(4).tolist(), strict=True))["cP"]
+    0.0041
+    >>> [name for name, d in zip(BRAVAIS_LATTICES, distances, strict=True) if d == 0]
+    ['aP', 'mP', 'mS', 'oP', 'oS', 'tP']
+    """
+    cells, single = as_cells(cells, caller="bravais_distances")
+    products, _ = niggli_products(cells, centring, caller="bravais_distances")
+    squares = np.zeros((len(BRAVAIS_LATTICES), len(cells)))
+    for chunk, conventional in _conventional_products(products):
+        for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
+            strain = SQUARED_STRAINS[bravais[0]](*conventional[bravais])
+            np.min(strain, axis=0, out=squares[row, chunk])
+    squares[0, np.isnan(products[0])] = np.nan
+    _pass_to_general_types(squares, np.minimum)
+    distances = np.sqrt(squares.T)
+    distances[distances < _ROUNDING] = 0.0
+    return distances[0] if single else distances
+
+
+def metric_symmetry(cells, *, length_tolerance=0.002, angle_tolerance=0.2, centring="P"):
+    """Bravais types that the metric of a lattice allows within tolerances.
+
+    Parameters
+    ----------
+    cells : array-like of shape (n, 6) or (6,)
+        a, b, c in Å, alpha, beta, gamma in degrees.
+    length_tolerance : float, default=0.002
+        Largest relative deviation of a conventional cell length from its ideal.
+    angle_tolerance : float, default=0.2
+        Largest deviation of a conventional angle from its ideal, in degrees.
+    centring : str or array-like of shape (n,) of str, default="P"
+        Centring letter of all cells or of each, as in `primitive_cell`.
+
+    Returns
+    -------
+    ndarray of shape (n, 14) or (14,) of bool
+        In the order of `BRAVAIS_LATTICES`. With a type, the types of which it is a special
+        case are allowed too. Nothing is allowed where the row is no cell.
+
+    Raises
+    ------
+    InvalidInputError
+        If the shape is wrong, a tolerance is not a number >= 0, or a centring letter is
+        unknown.
+
+    See Also
+    --------
+    bravais_distances : How far the lattice is from each type.
+
+    Notes
+    -----
+    A type is allowed when one of its conventional cells, found as in `bravais_distances`, is
+    within both tolerances of the ideal: equal lengths are compared with their root mean
+    square, angles with 90 or 120 degrees. For the monoclinic types the angle is that between
+    the unique axis and the normal of the a, c plane, so that it does not depend on the choice
+    of a and c. Rhombohedral lattices are judged on hexagonal axes.
+
+    Examples
+    --------
+    >>> from crystalml.crystallography import BRAVAIS_LATTICES, metric_symmetry
+    >>> allowed = metric_symmetry([4.0, 4.0, 4.001, 60.0, 60.01, 60.0])
+    >>> [name for name, yes in zip(BRAVAIS_LATTICES, allowed, strict=True) if yes]
+    ['aP', 'mS', 'oI', 'oF', 'tI', 'hR', 'cF']
+    """
+    for name, value in (("length", length_tolerance), ("angle", angle_tolerance)):
+        if not (np.isscalar(value) and np.isreal(value) and 0.0 <= value < np.inf):
+            raise InvalidInputError(
+                f"metric_symmetry: {name}_tolerance is {value!r}; give a number >= 0."
+            )
+    cells, single = as_cells(cells, caller="metric_symmetry")
+    products, _ = niggli_products(cells, centring, caller="metric_symmetry")
+    allowed = np.zeros((len(BRAVAIS_LATTICES), len(cells)), dtype=bool)
+    # Rounding must not count as a violation where the tolerance is 0.
+    tolerances = length_tolerance + _ROUNDING, np.radians(angle_tolerance) + _ROUNDING
+    for chunk, conventional in _conventional_products(products):
+        for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
+            fits = FITS[bravais[0]](*conventional[bravais], *tolerances)
+            np.any(fits, axis=0, out=allowed[row, chunk])
+    allowed[0] = ~np.isnan(products[0])
+    _pass_to_general_types(allowed, np.logical_or)
+    allowed = np.ascontiguousarray(allowed.T)
+    return allowed[0] if single else allowed
+
+
+@cache
+def _conventional_maps():
+    """Return the matrix from reduced to all conventional products, and each type's slice."""
+    maps, slices, start = [], {}, 0
+    for bravais, bases in CONVENTIONAL_BASES.items():
+        maps.extend(product_map(_parse_basis(text)) for text in bases)
+        slices[bravais] = slice(start, len(maps))
+        start = len(maps)
+    return np.array(maps).transpose(1, 0, 2).reshape(-1, 6), slices
+
+
+def _parse_basis(text):
+    """Read a basis of the table, such as "1-10 110 001"."""
+    digits = iter(text.replace(" ", ""))
+    entries = [-int(next(digits)) if digit == "-" else int(digit) for digit in digits]
+    return np.array(entries).reshape(3, 3)
+
+
+def _conventional_products(products):
+    """Yield slices of rows, and by Bravais type the six products (6, bases, rows)."""
+    matrix, slices = _conventional_maps()
+    n = products.shape[1]
+    for start in range(0, n, _CHUNK):
+        chunk = slice(start, min(start + _CHUNK, n))
+        every = (matrix @ products[:, chunk]).reshape(6, -1, chunk.stop - start)
+        yield chunk, {bravais: every[:, bases] for bravais, bases in slices.items()}
+
+
+def _pass_to_general_types(values, combine):
+    """Let what is true of a type count for the types that it is a special case of."""
+    index = {bravais: row for row, bravais in enumerate(BRAVAIS_LATTICES)}
+    for special, general_types in _SPECIAL_CASES.items():
+        for general in general_types:
+            row = values[index[general]]
+            combine(row, values[index[special]], out=row)
