@@ -14,8 +14,8 @@ from crystalml.model_selection._reliability import expected_calibration_error, r
 from crystalml.model_selection._scorers import ProbabilityScorer, evaluation_scorer
 
 __all__ = [
-    "SYMMETRY_LEVELS",
     "ProbabilityScorer",
+    "SYMMETRY_LEVELS",
     "evaluate_probabilities",
     "evaluation_scorer",
     "expected_calibration_error",
