@@ -1,0 +1,86 @@
+"""Learning curves: loss or accuracy by epoch, in training and on held-out rows."""
+
+from crystalml.exceptions import InvalidInputError
+from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new
+
+__all__ = ["plot_learning_curve"]
+
+_SETS = {"train": "training", "valid": "validation"}
+# Suffix of the history's columns, name on the axis, and which epoch is the best.
+_METRICS = {"loss": ("loss", "loss", "idxmin"), "accuracy": ("acc", "accuracy", "idxmax")}
+
+
+def plot_learning_curve(history, *, metric="loss", ax=None):
+    """Plot how loss or accuracy went from epoch to epoch.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        One row per epoch with the column ``epoch`` and at least one of ``train_loss``,
+        ``valid_loss`` (for accuracy ``train_acc``, ``valid_acc``).
+    metric : {"loss", "accuracy"}, default="loss"
+        What to plot.
+    ax : matplotlib.axes.Axes, default=None
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A line for training and one for validation rows, as far as `history` has them, and a
+        vertical line at the best epoch of the validation rows.
+
+    Raises
+    ------
+    InvalidInputError
+        If `metric` is neither of the two, or `history` has no epochs or lacks the columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crystalml.plotting import plot_learning_curve
+    >>> history = pd.DataFrame(
+    ...     {"epoch": [1, 2, 3], "train_loss": [2.1, 1.2, 0.8], "valid_loss": [2.0, 1.5, 1.6]}
+    ... )
+    >>> ax = plot_learning_curve(history)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['training', 'validation', 'best epoch: 2 (loss 1.500)']
+    """
+    if metric not in _METRICS:
+        raise InvalidInputError(
+            f"plot_learning_curve: metric must be one of {tuple(_METRICS)}, got {metric!r}."
+        )
+    suffix, name, best_of = _METRICS[metric]
+    present = [key for key in _SETS if f"{key}_{suffix}" in history.columns]
+    if "epoch" not in history.columns or not present or not len(history):
+        raise InvalidInputError(
+            f"plot_learning_curve: history must have rows, the column 'epoch' and at least one of "
+            f"'train_{suffix}' and 'valid_{suffix}'; got {len(history)} rows of "
+            f"{list(history.columns)!r}."
+        )
+    ax = axes_or_new(ax, needed_by="plot_learning_curve")
+    for key, style in zip(_SETS, ({"linestyle": "--"}, {"linestyle": "-"}), strict=True):
+        if key in present:
+            color = OKABE_ITO[list(_SETS).index(key)]
+            # A curve of one epoch has no line: the marker shows it.
+            ax.plot(
+                history["epoch"],
+                history[f"{key}_{suffix}"],
+                color=color,
+                marker="." if len(history) < 40 else None,
+                label=_SETS[key],
+                **style,
+            )
+    valid = f"valid_{suffix}"
+    if "valid" in present and history[valid].notna().any():
+        best = history.loc[getattr(history[valid], best_of)()]
+        ax.axvline(
+            best["epoch"],
+            color=REFERENCE_GREY,
+            linestyle=":",
+            label=f"best epoch: {best['epoch']:.0f} ({name} {best[valid]:.3f})",
+        )
+    ax.set(xlabel="epoch", ylabel=name)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
