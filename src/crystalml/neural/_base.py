@@ -196,11 +196,32 @@ class BaseNetEstimator(BaseEstimator):
         self._train(X, target, weight, used, None, previous=goes_on, epochs=1)
         return self
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "net_")
+
     def _apply(self, X, finish):
         """Run the net over the rows of `X`, and `finish` over its outputs."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float32, order="C")
-        return apply_in_slices(self.net_, X, finish, n_threads=self.n_threads)
+        return apply_in_slices(self.net_, self._inputs(X), finish, n_threads=self.n_threads)
+
+    def _inputs(self, X):
+        """Check the rows to predict; for one row scikit-learn's checks cost more than the net.
+
+        Plain float arrays of the right width, as scalers give, are taken as they are. Whatever
+        is not that, or not finite, goes the long way to be converted or refused.
+        """
+        if (
+            type(X) is np.ndarray
+            and X.dtype.kind == "f"
+            and X.shape[1:] == (self.n_features_in_,)
+            and len(X) > 0
+            and not hasattr(self, "feature_names_in_")
+        ):
+            with np.errstate(over="ignore", invalid="ignore"):
+                converted = np.asarray(X, dtype=np.float32, order="C")
+                if np.isfinite(converted.sum()):
+                    return converted
+        return validate_data(self, X, reset=False, dtype=np.float32, order="C")
 
 
 class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):

@@ -21,8 +21,8 @@ class Batches:
 
     def _gather(self, rows):
         """Copy the chosen rows of inputs, target and weights."""
-        weight = self.data.weight
-        return self.data.X[rows], self.data.y[rows], None if weight is None else weight[rows]
+        columns = (self.data.X, self.data.y, self.data.weight)
+        return [None if part is None else part.index_select(0, rows) for part in columns]
 
     def _slices(self, tensors, bounds):
         """Cut tensors into what skorch calls a batch: (inputs, (target, weight))."""

@@ -1,5 +1,6 @@
 """The torch modules: networks and losses, free of everything that trains them."""
 
+import torch
 from torch import nn
 from torch.nn import functional
 
@@ -11,6 +12,55 @@ ACTIVATIONS = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
 }
+
+
+class Dropout(nn.Module):
+    """Dropout with masks drawn in bulk; torch's own draws single numbers, which costs more.
+
+    Masks come from 16 random bits per unit, so `probability` is rounded to 1/65536; what is
+    kept is scaled by the rounded value, so that its expectation is exact.
+
+    Parameters
+    ----------
+    probability : float
+        Probability that a unit is zeroed in training.
+    """
+
+    bulk = 65536  # numbers drawn at a time, unless a layer needs more
+
+    def __init__(self, probability):
+        super().__init__()
+        self.probability = probability
+        dropped = min(round(probability * 65536), 65535)
+        self._lowest_kept = dropped - 32768
+        self._scale = 65536 / (65536 - dropped)
+        self._masks = None
+
+    def forward(self, x):
+        """Zero some units and scale up the others; in evaluation mode, change nothing."""
+        if not self.training:
+            return x
+        n_units = x.numel()
+        if self._masks is None or self._used + n_units > len(self._masks):
+            self._masks, self._used = self._draw(max(n_units, self.bulk), x), 0
+        mask = self._masks[self._used : self._used + n_units]
+        self._used += n_units
+        return x * mask.view(x.shape)
+
+    def train(self, mode=True):
+        """Switch the mode, and forget masks drawn in advance."""
+        self._masks = None
+        return super().train(mode)
+
+    def extra_repr(self):
+        """Show the probability, as torch's dropout does."""
+        return f"p={self.probability}"
+
+    def _draw(self, n_units, like):
+        """Draw masks from random bits: 0, or the scale, for each unit."""
+        words = torch.empty(-(-n_units // 4), dtype=torch.int64, device=like.device)
+        bits = words.random_(-(2**63), None).view(torch.int16)[:n_units]
+        return (bits >= self._lowest_kept).to(like.dtype).mul_(self._scale)
 
 
 class MLP(nn.Sequential):
@@ -38,7 +88,7 @@ class MLP(nn.Sequential):
                 layers.append(nn.BatchNorm1d(size))
             layers.append(ACTIVATIONS[activation]())
             if dropout > 0:
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout))
             n_inputs = size
         super().__init__(*layers, nn.Linear(n_inputs, n_outputs))
 
