@@ -79,7 +79,9 @@ def _unknown(entry, groups, names, caller, parameter):
     """Say what is close to `entry`, and what is allowed."""
     close = get_close_matches(str(entry), [*groups, *names], n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
-    return (
-        f"{caller}: {parameter} has no {entry!r}.{hint} "
+    allowed = (
         f"Groups: {', '.join(groups)}. Single names: {', '.join(names)}."
+        if groups and names
+        else f"Choose from {', '.join([*groups, *names])}."
     )
+    return f"{caller}: {parameter} has no {entry!r}.{hint} {allowed}"

@@ -1,0 +1,295 @@
+"""Arithmetic of composition descriptors on chunks of formulas with equally many elements.
+
+A chunk of m formulas of k elements is two arrays of shape (k, m). Every family of descriptors
+writes its columns for one chunk, so that nothing larger than a chunk exists beside the output.
+"""
+
+from functools import cached_property
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from crystalml.crystallography import ELEMENTS
+from crystalml.descriptors._charge_balance import ChargeBalance
+
+# pymatgen drops smaller amounts from a composition.
+SMALLEST_AMOUNT = 1e-8
+# numpy.isclose's tolerances, with which matminer compares amounts and charges.
+_RELATIVE, _ABSOLUTE = 1e-5, 1e-8
+# Numbers per array of a chunk: small enough for the processor's cache.
+_CHUNK_NUMBERS = 2**16
+
+
+class Chunk:
+    """Formulas with equally many elements."""
+
+    def __init__(self, elements, amounts):
+        """Hold columns of elements and their amounts, both of shape (k, m)."""
+        self.elements = elements
+        self.amounts = amounts
+
+    @cached_property
+    def total(self):
+        return self.amounts.sum(axis=0)
+
+    @cached_property
+    def fractions(self):
+        return self.amounts / self.total
+
+    @cached_property
+    def is_most_frequent(self):
+        """Mark the elements whose amount is close to the largest of their formula."""
+        largest = self.amounts.max(axis=0)
+        return np.abs(self.amounts - largest) <= _ABSOLUTE + _RELATIVE * largest
+
+
+class Stoichiometry:
+    """Norms of the vector of atomic fractions."""
+
+    powers = (0, 2, 3, 5, 7, 10)
+    labels = tuple(f"{power}-norm" for power in powers)
+    numbers_per_element = 1
+    gaps = {}  # noqa: RUF012 - read only
+
+    def fill(self, chunk, out):
+        """Write the number of elements and the five norms."""
+        out[:, 0] = len(chunk.elements)
+        x = chunk.fractions
+        x2 = x * x
+        x3 = x2 * x
+        x5 = x2 * x3
+        for column, power in enumerate((x2, x3, x5, x5 * x2, x5 * x5), start=1):
+            out[:, column] = power.sum(axis=0) ** (1.0 / self.powers[column])
+
+
+class ElementFractions:
+    """Atomic fraction of each of the 118 elements."""
+
+    labels = ELEMENTS
+    numbers_per_element = 1
+    gaps = {}  # noqa: RUF012 - read only
+
+    def fill(self, chunk, out):
+        """Scatter the fractions into their columns."""
+        out[:] = 0.0
+        out[np.arange(len(out)), chunk.elements] = chunk.fractions
+
+
+class ElementStatistics:
+    """Statistics of elemental properties over the atoms of a formula."""
+
+    def __init__(self, table, statistics):
+        self._values = table.values
+        self._statistics = statistics
+        self.labels = tuple(
+            f"{table.source} {statistic} {name}"
+            for name in table.properties
+            for statistic in statistics
+        )
+        self.numbers_per_element = len(table.properties)
+        self.gaps = _gaps(table.values, table.properties, table.source)
+
+    def fill(self, chunk, out):
+        """Write every statistic into the columns of its properties."""
+        values = _Weighted(chunk, self._values)
+        n_statistics = len(self._statistics)
+        for position, name in enumerate(self._statistics):
+            out[:, position::n_statistics] = STATISTICS[name](values)
+
+
+class ValenceOrbitals:
+    """Mean number of valence electrons per orbital, or their share in all valence electrons."""
+
+    _PROPERTIES = ("NsValence", "NpValence", "NdValence", "NfValence", "NValence")
+
+    def __init__(self, table, kind):
+        columns = [table.properties.index(name) for name in self._PROPERTIES]
+        self._values = np.ascontiguousarray(table.values[:, columns])
+        self._as_fraction = kind == "frac"
+        self.labels = tuple(f"{kind} {orbital} valence electrons" for orbital in "spdf")
+        self.numbers_per_element = len(columns)
+        self.gaps = _gaps(self._values, self._PROPERTIES, table.source)
+
+    def fill(self, chunk, out):
+        """Write the four numbers."""
+        mean = _Weighted(chunk, self._values).mean
+        out[:] = mean[:, :4] / mean[:, 4:] if self._as_fraction else mean[:, :4]
+
+
+class IonicCharacter:
+    """Whether common oxidation states can balance, and how ionic the pairs of elements are.
+
+    Each element takes one oxidation state, as in matminer's ``IonProperty(fast=True)``.
+    """
+
+    labels = ("compound possible", "max ionic char", "avg ionic char")
+    numbers_per_element = 1
+
+    def __init__(self, electronegativities, oxidation_states):
+        difference = electronegativities[:, None] - electronegativities
+        self._character = 1.0 - np.exp(-0.25 * difference**2)
+        self._balance = ChargeBalance(oxidation_states)
+        self.gaps = _gaps(electronegativities[:, None], ("X",), "PymatgenData")
+
+    def fill(self, chunk, out):
+        """Write the three numbers; an element alone counts as possible and not ionic."""
+        elements, fractions = chunk.elements, chunk.fractions
+        out[:, 0] = len(elements) == 1 or self._balance.is_possible(elements, chunk.amounts)
+        largest = np.full(len(out), 0.0 if len(elements) == 1 else -np.inf)
+        mean = np.zeros(len(out))
+        for i, j in combinations(range(len(elements)), 2):
+            character = self._character[elements[i], elements[j]]
+            np.maximum(largest, character, out=largest)
+            character *= fractions[i]
+            character *= fractions[j]
+            mean += character
+        out[:, 1] = largest
+        out[:, 2] = mean
+
+
+class _Weighted:
+    """Properties of the elements of a chunk, with statistics weighted by amount.
+
+    Every statistic has shape (m, n_properties), and is NaN where matminer's is.
+    """
+
+    def __init__(self, chunk, table):
+        self.chunk = chunk
+        self._table = table
+        self.values = np.take(table, chunk.elements, axis=0)  # (k, m, n_properties)
+
+    @cached_property
+    def minimum(self):
+        return self.values.min(axis=0)
+
+    @cached_property
+    def maximum(self):
+        return self.values.max(axis=0)
+
+    @cached_property
+    def mean(self):
+        return self.average(self.values)
+
+    @cached_property
+    def deviations(self):
+        return self.values - self.mean
+
+    def average(self, values):
+        """Mean over the atoms of an array of shape (k, m, n_properties)."""
+        mean = np.einsum("km,kmp->mp", self.chunk.amounts, values)
+        mean /= self.chunk.total[:, None]
+        return mean
+
+    def average_deviation(self):
+        """Mean absolute deviation from the mean."""
+        return self.average(np.abs(self.deviations))
+
+    def standard_deviation(self):
+        """Compute the standard deviation with the unbiasing factor of matminer's weights."""
+        amounts = self.chunk.amounts
+        if len(amounts) == 1:
+            return 0.0
+        total = self.chunk.total
+        unbiasing = total**2 / (total**2 - (amounts**2).sum(axis=0))
+        return np.sqrt(unbiasing[:, None] * self.average(self.deviations**2))
+
+    def standardised_moment(self, order):
+        """Skewness (order 3) or kurtosis (4); matminer sets close to 0 to 0."""
+        if len(self.chunk.amounts) == 1:
+            return 0.0
+        moment = self.average(self.deviations**order)
+        moment[np.abs(moment) <= _ABSOLUTE] = 0.0
+        variance = self.average(self.deviations**2)
+        scale = np.where(moment == 0.0, 1.0, variance ** (order / 2))
+        return moment / scale
+
+    def mode(self):
+        """Smallest value among the elements whose amount is close to the largest."""
+        elements, frequent = self.chunk.elements, self.chunk.is_most_frequent
+        first = frequent.argmax(axis=0)
+        columns = np.arange(elements.shape[1])
+        result = np.take(self._table, elements[first, columns], axis=0)
+        tied = frequent.sum(axis=0) > 1
+        for element in range(len(elements) if tied.any() else 0):
+            rows = np.flatnonzero(tied & frequent[element])
+            result[rows] = np.minimum(result[rows], self.values[element, rows])
+        return result
+
+
+STATISTICS = {
+    "minimum": lambda weighted: weighted.minimum,
+    "maximum": lambda weighted: weighted.maximum,
+    "range": lambda weighted: weighted.maximum - weighted.minimum,
+    "mean": lambda weighted: weighted.mean,
+    "avg_dev": _Weighted.average_deviation,
+    "std_dev": _Weighted.standard_deviation,
+    "mode": _Weighted.mode,
+    "skewness": lambda weighted: weighted.standardised_moment(3),
+    "kurtosis": lambda weighted: weighted.standardised_moment(4),
+}
+
+
+def fill_block(families, table, rows_of, out):
+    """Compute the families for every formula of a CSR matrix and write them to its rows.
+
+    Parameters
+    ----------
+    families : list of objects with ``labels`` and ``fill``
+        In the order of the columns of `out`.
+    table : csr_array of shape (n_formulas, 118)
+        Amounts. Rows without elements give NaN.
+    rows_of : ndarray of shape (n_rows,)
+        For every row of `out` the formula it holds.
+    out : ndarray of shape (n_rows, n_features)
+        Filled in place.
+    """
+    n_elements = np.diff(table.indptr)
+    # Rows of the output in the order of their formula's number of elements, then formula, so
+    # that a chunk of formulas owns one slice of rows, and equal formulas are computed once.
+    rank = np.argsort(n_elements, kind="stable")
+    position = np.empty_like(rank)
+    position[rank] = np.arange(len(rank))
+    rows = np.argsort(position[rows_of], kind="stable")
+    position = position[rows_of[rows]]
+    widest = max(family.numbers_per_element for family in families)
+    for start, stop, k in _chunks(n_elements[rank], widest):
+        first, last = np.searchsorted(position, (start, stop))
+        if k == 0:
+            out[rows[first:last]] = np.nan
+            continue
+        block = _compute_chunk(families, table, rank[start:stop], k, out.shape[1])
+        out[rows[first:last]] = block[position[first:last] - start]
+
+
+def _chunks(n_elements, widest):
+    """Cut the sorted numbers of elements into slices of one number each, of bounded size."""
+    bounds = [*np.flatnonzero(np.diff(n_elements, prepend=-1)).tolist(), len(n_elements)]
+    for begin, end in pairwise(bounds):
+        k = int(n_elements[begin])
+        size = max(16, _CHUNK_NUMBERS // (max(k, 1) * widest))
+        for start in range(begin, end, size):
+            yield start, min(start + size, end), k
+
+
+def _compute_chunk(families, table, formulas, k, width):
+    """Compute all families for formulas of k elements, as a block of `width` columns."""
+    entries = table.indptr[formulas] + np.arange(k)[:, None]
+    chunk = Chunk(table.indices[entries], table.data[entries])
+    block = np.empty((len(formulas), width))
+    start = 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for family in families:
+            stop = start + len(family.labels)
+            family.fill(chunk, block[:, start:stop])
+            start = stop
+    return block
+
+
+def _gaps(values, properties, source):
+    """Map the column of each element that lacks a value to the properties it lacks."""
+    return {
+        int(element): tuple(
+            f"{source} {properties[column]}" for column in np.flatnonzero(np.isnan(values[element]))
+        )
+        for element in np.flatnonzero(np.isnan(values).any(axis=1))
+    }

@@ -1,0 +1,61 @@
+"""Named sets of composition descriptors."""
+
+from functools import lru_cache
+
+from crystalml.descriptors._composition_features import (
+    ElementFractions,
+    ElementStatistics,
+    IonicCharacter,
+    Stoichiometry,
+    ValenceOrbitals,
+)
+from crystalml.descriptors._elemental import (
+    SOURCES,
+    common_oxidation_states,
+    electronegativities,
+    elemental_table,
+)
+
+# A preset is one family of descriptors or several.
+PRESETS = {
+    "ward2016": ("stoichiometry", "magpie", "valence_orbitals", "ionic_character"),
+    **{
+        name: (name,)
+        for name in (
+            *SOURCES,
+            "stoichiometry",
+            "valence_orbitals",
+            "ionic_character",
+            "element_fractions",
+        )
+    },
+}
+
+# The statistics of matminer's presets.
+_SPREAD = ("minimum", "maximum", "range", "mean")
+DEFAULT_STATISTICS = {
+    **dict.fromkeys(SOURCES, (*_SPREAD, "std_dev")),
+    "magpie": (*_SPREAD, "avg_dev", "mode"),
+    **dict.fromkeys(("optical", "mp_transport"), (*_SPREAD, "std_dev", "mode")),
+}
+
+
+@lru_cache(maxsize=32)
+def build_families(names, statistics, *, impute):
+    """Return the families of `names`, in order.
+
+    `statistics` replaces those of every elemental source; None keeps the preset's own.
+    """
+    return tuple(_build(name, statistics, impute) for name in names)
+
+
+def _build(name, statistics, impute):
+    """Build one family."""
+    if name in SOURCES:
+        table = elemental_table(name, impute=impute)
+        return ElementStatistics(table, statistics or DEFAULT_STATISTICS[name])
+    if name == "valence_orbitals":
+        return ValenceOrbitals(elemental_table("magpie", impute=impute), "frac")
+    if name == "ionic_character":
+        return IonicCharacter(electronegativities(impute=impute), common_oxidation_states())
+    return {"stoichiometry": Stoichiometry, "element_fractions": ElementFractions}[name]()
