@@ -1,6 +1,6 @@
 """Chemical formulas: one to a dict, many to a sparse matrix of element amounts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Real
@@ -196,7 +196,11 @@ def is_missing(formula):
 
 def as_formula_list(formulas, *, caller):
     """Turn a list, array or Series into a list, or say why it is none."""
-    if is_one_formula(formulas) or isinstance(formulas, bytes):
+    if (
+        is_one_formula(formulas)
+        or not isinstance(formulas, Iterable)
+        or isinstance(formulas, bytes)
+    ):
         raise InvalidInputError(
             f"{caller}: formulas must be a list, array or Series of formulas, got the single "
             f"value {formulas!r}; put it into a list"

@@ -99,9 +99,7 @@ def read_plain_formulas(texts):
 
     numbers = _numbers(buffer)
     amounts = np.ones(len(capitals))
-    after_letter = buffer.classes[numbers.starts - 1] != _CLOSE
-    owners = np.searchsorted(capitals, numbers.starts[after_letter]) - 1
-    amounts[owners] = numbers.values[after_letter]
+    _bind(buffer, capitals, numbers, amounts)
     _multiply_groups(buffer, capitals, numbers, amounts)
 
     counts = np.diff(np.searchsorted(capitals, buffer.row_starts))
@@ -192,6 +190,17 @@ def _may_be_hydrate(buffer, starts, ends):
     water = ((first == ord("H")) | (first == ord("D"))) & (second == ord("2"))
     ammonia = (first == ord("N")) & (second == ord("H"))
     return (water | ammonia) & (data[starts] != ord("0"))
+
+
+def _bind(buffer, capitals, numbers, amounts):
+    """Give each symbol the number right behind it, in place."""
+    before = buffer.classes[numbers.starts - 1]
+    after_letter = np.flatnonzero((before == _UPPER) | (before == _LOWER))
+    starts = numbers.starts[after_letter]
+    owners = np.searchsorted(capitals, starts) - 1
+    # A letter without a capital would take a symbol of the row before; its row is rejected.
+    is_own = (owners >= 0) & (starts - capitals[owners] <= 2) if len(capitals) else owners >= 0
+    amounts[owners[is_own]] = numbers.values[after_letter[is_own]]
 
 
 def _multiply_groups(buffer, capitals, numbers, amounts):

@@ -7,6 +7,7 @@ import numpy as np
 
 from crystalml.crystallography._elements import ELEMENTS
 from crystalml.crystallography._formula import (
+    FormulaTable,
     as_formula_list,
     is_one_formula,
     raise_first_error,
@@ -47,8 +48,8 @@ def reduced_formula(formulas, *, on_error="raise", charges="refuse"):
 
     Parameters
     ----------
-    formulas : str, mapping, or sequence of these, shape (n,)
-        What :func:`parse_formula` and :func:`parse_formulas` accept.
+    formulas : str, mapping, sequence of these of shape (n,), or FormulaTable
+        What :func:`parse_formula` and :func:`parse_formulas` accept, or the latter's result.
     on_error : {"raise", "missing"}, default="raise"
         Whether a formula that is missing or cannot be read raises an error or gives None.
     charges : {"refuse", "strip"}, default="refuse"
@@ -86,8 +87,8 @@ def anonymous_formula(formulas, *, on_error="raise", charges="refuse"):
 
     Parameters
     ----------
-    formulas : str, mapping, or sequence of these, shape (n,)
-        What :func:`parse_formula` and :func:`parse_formulas` accept.
+    formulas : str, mapping, sequence of these of shape (n,), or FormulaTable
+        What :func:`parse_formula` and :func:`parse_formulas` accept, or the latter's result.
     on_error : {"raise", "missing"}, default="raise"
         Whether a formula that is missing or cannot be read raises an error or gives None.
     charges : {"refuse", "strip"}, default="refuse"
@@ -117,8 +118,8 @@ def chemical_system(formulas, *, on_error="raise", charges="refuse"):
 
     Parameters
     ----------
-    formulas : str, mapping, or sequence of these, shape (n,)
-        What :func:`parse_formula` and :func:`parse_formulas` accept.
+    formulas : str, mapping, sequence of these of shape (n,), or FormulaTable
+        What :func:`parse_formula` and :func:`parse_formulas` accept, or the latter's result.
     on_error : {"raise", "missing"}, default="raise"
         Whether a formula that is missing or cannot be read raises an error or gives None.
     charges : {"refuse", "strip"}, default="refuse"
@@ -153,30 +154,33 @@ def _named(caller, name_rows, formulas, on_error, charges):
         )
     if charges not in ("refuse", "strip"):
         raise InvalidInputError(f"{caller}: charges must be 'refuse' or 'strip', got {charges!r}")
-    strip_charge = charges == "strip"
-    if is_one_formula(formulas):
-        names = _names_of_distinct([formulas], caller, name_rows, on_error, strip_charge)
-        return names[0]
-    values = as_formula_list(formulas, caller=caller)
-    return _names_of_distinct(values, caller, name_rows, on_error, strip_charge)
+    is_one = False
+    if isinstance(formulas, FormulaTable):
+        table, inverse = formulas, np.arange(len(formulas))
+    else:
+        is_one = is_one_formula(formulas)
+        values = [formulas] if is_one else as_formula_list(formulas, caller=caller)
+        table, inverse = _read_distinct(values, strip_charge=charges == "strip")
+    if on_error == "raise":
+        raise_first_error(
+            table.is_valid[inverse],
+            table.errors[inverse],
+            caller=caller,
+            remedy="on_error='missing'",
+        )
+    names = np.full(len(table), None, dtype=object)
+    if table.is_valid.any():
+        names[table.is_valid] = name_rows(_Rows.of(table))
+    return names[0] if is_one else names[inverse]
 
 
-def _names_of_distinct(values, caller, name_rows, on_error, strip_charge):
-    """Read each distinct text once, name it, and spread the names over all rows."""
+def _read_distinct(values, *, strip_charge):
+    """Read each distinct text once; also return which of the results each value has."""
     keys = [value if type(value) is str else id(value) for value in values]
     distinct = dict(zip(keys, values, strict=True))
     places = {key: place for place, key in enumerate(distinct)}
     inverse = np.fromiter(map(places.__getitem__, keys), dtype=np.int64, count=len(keys))
-    table = read_formulas(list(distinct.values()), strip_charge=strip_charge)
-    is_valid = table.is_valid
-    if on_error == "raise":
-        raise_first_error(
-            is_valid[inverse], table.errors[inverse], caller=caller, remedy="on_error='missing'"
-        )
-    names = np.full(len(distinct), None, dtype=object)
-    if is_valid.any():
-        names[is_valid] = name_rows(_Rows.of(table))
-    return names[inverse]
+    return read_formulas(list(distinct.values()), strip_charge=strip_charge), inverse
 
 
 class _Rows(NamedTuple):

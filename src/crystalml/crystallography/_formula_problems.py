@@ -45,7 +45,7 @@ def misplaced_number(text, token):
             "starts with the number {}; amounts follow their element, isotopes other than D and T "
             "are not supported, and a multiple of a formula must be multiplied out"
         )
-    elif rest[:1].isalpha():
+    elif rest.lstrip()[:1].isalpha():
         reason = (
             "has the number {} before a symbol; amounts follow their element without a space, and "
             "isotopes other than D and T are not supported"

@@ -1,5 +1,6 @@
 """Honest evaluation: groups for splitters, and metrics that survive rare and unseen classes."""
 
+from crystalml.model_selection._groups import composition_groups
 from crystalml.model_selection._hierarchy import (
     SYMMETRY_LEVELS,
     hierarchical_accuracy,
@@ -16,6 +17,7 @@ from crystalml.model_selection._scorers import ProbabilityScorer, evaluation_sco
 __all__ = [
     "ProbabilityScorer",
     "SYMMETRY_LEVELS",
+    "composition_groups",
     "evaluate_probabilities",
     "evaluation_scorer",
     "expected_calibration_error",
