@@ -22,10 +22,14 @@ from crystalml.crystallography._metric_symmetry import (
     metric_symmetry,
 )
 from crystalml.crystallography._reduction import niggli_cell, primitive_cell
-from crystalml.crystallography._spacegroup_symbols import (
-    SpaceGroupSetting,
-    find_spacegroup,
+from crystalml.crystallography._spacegroup_operations import (
     spacegroup_from_operations,
+)
+from crystalml.crystallography._spacegroup_settings import (
+    SpaceGroupSetting,
+)
+from crystalml.crystallography._spacegroup_symbols import (
+    find_spacegroup,
     spacegroup_number,
 )
 from crystalml.crystallography._spacegroups import (

@@ -1,0 +1,197 @@
+"""Every Hermann-Mauguin spelling of every space group, derived from the listed settings.
+
+A key is a symbol without spaces and underscores, in lower case. Full symbols, the glide letter
+e, symbols of cubic groups without the bar, abbreviated monoclinic symbols and the symbols of
+multiplied cells follow from the listed symbol and its operations; a key that two space groups
+could claim with equal right is left out.
+"""
+
+import re
+from functools import cache
+from itertools import product
+from typing import NamedTuple
+
+from crystalml.crystallography._spacegroup_settings import listed_settings, unlisted_setting
+
+# Where two groups could claim a key, the lower rank has the better right to it.
+_LISTED, _DERIVED, _ABBREVIATED, _MULTIPLIED, _MISPRINTED = 0, 10, 20, 30, 40
+
+_AXES = "abc"
+_FOURFOLD = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+
+# Centrings of a monoclinic cell that is not multiplied, by the place of the unique axis.
+_MONOCLINIC_CENTRINGS = {0: "PBCI", 1: "PACI", 2: "PABI"}
+# Elements of the monoclinic groups on doubled cells (centred in the plane of the two oblique
+# axes) and on face-centred cells; "*" stands for a glide along an oblique axis or d.
+_DOUBLED = {3: "2", 4: "21", 6: "m", 7: "*", 10: "2/m", 11: "21/m", 13: "2/*", 14: "21/*"}
+_FACE_CENTRED = {5: "2", 8: "m", 9: "d", 12: "2/m", 15: "2/d"}
+
+
+class Claim(NamedTuple):
+    """What a key stands for: its spaced spellings, and its settings, the commonest first."""
+
+    spellings: frozenset
+    settings: tuple
+
+
+def compact(symbol):
+    """Spell a symbol without spaces and underscores, in lower case."""
+    return re.sub(r"[\s_]+", "", symbol).lower()
+
+
+@cache
+def claims_by_key():
+    """Map each unambiguous key to the one space group with the best right to it."""
+    ranked = {}
+    for rank, name, setting in (*_listed_names(), *_unlisted_names()):
+        ranked.setdefault(compact(name), []).append((rank, name.lower(), setting))
+    claims = {}
+    for key, claimants in ranked.items():
+        best = min(rank for rank, _, _ in claimants)
+        winners = [claimant for claimant in claimants if claimant[0] == best]
+        if len({setting.number for _, _, setting in winners}) == 1:
+            spellings = frozenset(name for _, name, _ in winners)
+            settings = tuple(dict.fromkeys(setting for _, _, setting in winners))
+            claims[key] = Claim(spellings, settings)
+    return claims
+
+
+def _listed_names():
+    """Yield rank, symbol and setting for all spellings of the listed settings."""
+    for setting, group in listed_settings():
+        yield _LISTED, setting.hm, setting
+        lattice, *elements = setting.hm.split()
+        crystal_class = group.point_group_hm()
+        if crystal_class in ("2", "m", "2/m"):
+            short = " ".join((lattice, *[e for e in elements if e != "1"]))
+            yield _abbreviation(lattice, elements), short, setting
+        for tokens in _derived(lattice, elements, crystal_class, group.operations()):
+            yield _DERIVED, " ".join((lattice, *tokens)), setting
+        if lattice == "R" and setting.qualifier == "H" and crystal_class in ("3", "32"):
+            # The Protein Data Bank writes H for hexagonal axes in its two rhombohedral groups.
+            yield _DERIVED, setting.hm.replace("R", "H"), setting
+
+
+def _abbreviation(lattice, elements):
+    """Rank of an abbreviated monoclinic symbol: unique axis b before c before a."""
+    place = next(i for i, element in enumerate(elements) if element != "1")
+    usual = lattice in _MONOCLINIC_CENTRINGS[place]
+    return (_ABBREVIATED if usual else _MULTIPLIED) + (1, 0, 0)[place] * 2 + (0, 0, 1)[place]
+
+
+def _derived(lattice, elements, crystal_class, operations):
+    """Yield the elements of full and otherwise equivalent symbols of one listed setting."""
+    if crystal_class in ("mm2", "mmm"):
+        short = list(product(*_double_glides(lattice, elements, operations)))
+        yield from short
+        if crystal_class == "mmm":
+            axes = [_twofold_axes(operations, place) for place in range(3)]
+            for tokens in short:
+                yield from product(*map(_axis_over_plane, axes, tokens))
+    elif crystal_class == "4/mmm":
+        primary, secondary, tertiary = elements
+        for full in _axis_over_plane(_twofold_axes(operations, 0), secondary):
+            yield primary, full, f"2/{tertiary}"
+    elif crystal_class in ("-3m", "6/mmm"):
+        yield [f"2/{e}" if e[0] in "mc" else e for e in elements]
+    elif crystal_class == "m-3":
+        for primary in _axis_over_plane(_twofold_axes(operations, 2), elements[0]):
+            yield primary, "-3"
+            yield primary, "3"
+        yield elements[0], "3"
+    elif crystal_class == "m-3m":
+        for primary in _axis_over_plane(_fourfold_axes(operations), elements[0]):
+            yield primary, "-3", f"2/{elements[2]}"
+            yield primary, "3", f"2/{elements[2]}"
+        yield elements[0], "3", elements[2]
+
+
+def _axis_over_plane(axes, plane):
+    """Full elements for a plane that is perpendicular to some axes."""
+    return [f"{axis}/{plane}" for axis in axes]
+
+
+def _double_glides(lattice, elements, operations):
+    """For each element, the letters that mean the same: of a double glide plane, all three."""
+    choices = []
+    for place, element in enumerate(elements):
+        pair = _AXES.replace(_AXES[place], "")
+        double = lattice in "ABC" and element in pair and set(pair) <= _glides(operations, place)
+        choices.append([*pair, "e"] if double else [element])
+    return choices
+
+
+def _diagonal(operation):
+    """Signs on the diagonal of a rotation that maps each axis to itself, or None."""
+    signs = [operation.rot[i][i] // operation.DEN for i in range(3)]
+    entries = sum(entry != 0 for row in operation.rot for entry in row)
+    return signs if entries == 3 and all(signs) else None
+
+
+def _glides(operations, place):
+    """Letters of the axial glides perpendicular to one axis."""
+    letters = set()
+    wanted = [-1 if i == place else 1 for i in range(3)]
+    for operation in operations:
+        if _diagonal(operation) == wanted:
+            along = [i for i in range(3) if i != place and operation.tran[i] % operation.DEN]
+            halves = all(2 * operation.tran[i] % operation.DEN == 0 for i in along)
+            if len(along) == 1 and halves:
+                letters.add(_AXES[along[0]])
+    return letters
+
+
+def _twofold_axes(operations, place):
+    """Which of 2 and 21 run along one cell axis."""
+    wanted = [1 if i == place else -1 for i in range(3)]
+    found = [op for op in operations if _diagonal(op) == wanted]
+    return sorted({"21" if op.tran[place] % op.DEN else "2" for op in found})
+
+
+def _fourfold_axes(operations):
+    """Which of 4, 41, 42 and 43 run along c."""
+    found = [op for op in operations if [[e // op.DEN for e in row] for row in op.rot] == _FOURFOLD]
+    return sorted({("4", "41", "42", "43")[op.tran[2] % op.DEN * 4 // op.DEN] for op in found})
+
+
+def _unlisted_names():
+    """Yield rank, symbol and setting for cells of twice or more the usual volume."""
+    yield from _multiplied_tetragonal()
+    for place, axis in enumerate(_AXES):
+        oblique = _AXES.replace(axis, "")
+        for number, element in _DOUBLED.items():
+            for glide in (*oblique, "d") if "*" in element else ("",):
+                yield from _monoclinic(number, axis.upper(), place, element.replace("*", glide))
+        for number, element in _FACE_CENTRED.items():
+            yield from _monoclinic(number, "F", place, element)
+        # 21/d on a one-face-centred cell is the doubled cell of group 14 whichever face and
+        # axis are named; "B 1 1 21/d", for one, is printed where "B 1 21/d 1" is meant.
+        for lattice in "ABC":
+            for _, name, setting in _monoclinic(14, lattice, place, "21/d"):
+                yield _MISPRINTED, name, setting
+
+
+def _monoclinic(number, lattice, place, element):
+    """Yield the complete and the abbreviated symbol of one unlisted monoclinic setting."""
+    elements = ["1", "1", "1"]
+    elements[place] = element
+    setting = unlisted_setting(number, lattice)
+    yield _MULTIPLIED, " ".join((lattice, *elements)), setting
+    yield _abbreviation("other", elements) + 3, f"{lattice} {element}", setting
+
+
+def _multiplied_tetragonal():
+    """Yield C and F cells turned by 45 degrees: secondary and tertiary directions change places.
+
+    The rule reproduces International Tables vol. A, table 4.3.2.1 (5th edition, 2005).
+    """
+    for setting, _ in listed_settings():
+        lattice, primary, *others = setting.hm.split()
+        if not 75 <= setting.number <= 142 or lattice not in "PI":
+            continue
+        new_lattice = {"P": "C", "I": "F"}[lattice]
+        axis, slash, plane = primary.partition("/")
+        planes = {"n": ("a", "b", "e"), "a": ("d",)}.get(plane, (plane,))
+        for new_plane in planes:
+            name = " ".join((new_lattice, axis + slash + new_plane, *reversed(others)))
+            yield _MULTIPLIED, name, unlisted_setting(setting.number, new_lattice)

@@ -1,0 +1,73 @@
+"""Space-group symbols in the notations of Hall and of Schoenflies."""
+
+import re
+from functools import cache
+
+import gemmi
+
+from crystalml.crystallography._spacegroup_operations import setting_of_group
+from crystalml.crystallography._spacegroup_settings import (
+    SpaceGroupSetting,
+    listed_settings,
+    reference_setting,
+)
+
+_ROTATION = r"""-?[1-6][1-5abcnuvwdxyz'"*=]*"""
+_CHANGE = r"\s*\([-+*/.\d\sxyz,]+\)"
+_HALL = re.compile(rf"-?[pabcirfhst](\s*{_ROTATION})+({_CHANGE})?")
+# What a Hall symbol may have and a Hermann-Mauguin symbol never has.
+_ONLY_HALL = re.compile(r"""^-|\d['"*=]?[uvwxyz]|\d[abcdn]|["*=]|\([^)]*\)$""")
+
+_SCHOENFLIES = {
+    "1": "c1", "-1": "ci", "2": "c2", "m": "cs", "2/m": "c2h", "222": "d2", "mm2": "c2v",
+    "mmm": "d2h", "4": "c4", "-4": "s4", "4/m": "c4h", "422": "d4", "4mm": "c4v", "-42m": "d2d",
+    "4/mmm": "d4h", "3": "c3", "-3": "c3i", "32": "d3", "3m": "c3v", "-3m": "d3d", "6": "c6",
+    "-6": "c3h", "6/m": "c6h", "622": "d6", "6mm": "c6v", "-62m": "d3h", "6/mmm": "d6h",
+    "23": "t", "m-3": "th", "432": "o", "-43m": "td", "m-3m": "oh",
+}  # fmt: skip
+
+
+def listed_hall(text):
+    """Find a Hall symbol that the table lists, written with the table's spacing."""
+    return _listed_halls().get(text)
+
+
+def find_hall(text, *, strict=True):
+    """Find the group that a Hall symbol generates; with `strict`, only if it is plainly Hall."""
+    listed = listed_hall(text)
+    if listed or not _HALL.fullmatch(text) or (strict and not _ONLY_HALL.search(text)):
+        return listed
+    try:
+        group = gemmi.symops_from_hall(text)
+    except RuntimeError:  # how gemmi says that a text is no Hall symbol
+        return None
+    setting = setting_of_group(group)
+    if setting is None or setting.hall:
+        return setting
+    return SpaceGroupSetting(setting.number, setting.hm, text, "", setting.centring)
+
+
+@cache
+def _listed_halls():
+    """Map Hall symbols in lower case to their settings."""
+    return {setting.hall.lower(): setting for setting, _ in reversed(listed_settings())}
+
+
+def find_schoenflies(text):
+    """Find the group of a Schoenflies symbol such as D2h^16."""
+    number = _schoenflies_numbers().get(re.sub(r"[\s_{}]", "", text).lower())
+    return reference_setting(number) if number else None
+
+
+@cache
+def _schoenflies_numbers():
+    """Map Schoenflies symbols to numbers: their superscripts count through the tables' order."""
+    counts, numbers = {}, {}
+    for number in range(1, 231):
+        crystal_class = gemmi.find_spacegroup_by_number(number).point_group_hm()
+        letters = _SCHOENFLIES[crystal_class]
+        counts[letters] = counts.get(letters, 0) + 1
+        numbers[f"{letters}^{counts[letters]}"] = number
+        if letters == "c3i":
+            numbers[f"s6^{counts[letters]}"] = number
+    return numbers

@@ -1,0 +1,92 @@
+"""Which space group a list of symmetry operations is, in any setting."""
+
+import re
+from functools import lru_cache
+
+import gemmi
+
+from crystalml.crystallography._spacegroup_identification import identify
+from crystalml.crystallography._spacegroup_settings import listed_setting
+from crystalml.exceptions import SpaceGroupError
+
+# Some files number their operations inside the text: "1 x,y,z", "(2) -x,-y,-z".
+_LEADING_COUNT = re.compile(r"^\(?\d+\)?[\s:]+(?=[-+xyz.\d])")
+_IDENTITY = gemmi.Op("x,y,z")
+
+
+def spacegroup_from_operations(operations):
+    """Find the space group whose symmetry operations are given.
+
+    Parameters
+    ----------
+    operations : sequence of str
+        Coordinate triplets as in CIF, such as ``"-x, y+1/2, -z+1/2"``, in any order, upper or
+        lower case, with fractions or decimals. Repeated operations, operations that differ by
+        a lattice translation and a missing identity do no harm.
+
+    Returns
+    -------
+    SpaceGroupSetting or None
+        None when a text is no coordinate triplet or when the operations are no group: a list
+        with operations missing is not completed. A setting that no table lists (a shifted
+        origin, a multiplied cell, unusual axes) has the right number and an empty Hall symbol.
+
+    Raises
+    ------
+    SpaceGroupError
+        If `operations` is one string instead of a sequence of strings.
+
+    Examples
+    --------
+    >>> from crystalml.crystallography import spacegroup_from_operations
+    >>> spacegroup_from_operations(["x,y,z", "-X, 1/2+Y, .5-Z", "-x,-y,-z", "x,1/2-y,1/2+z"])
+    SpaceGroupSetting(number=14, hm='P 1 21/c 1', hall='-P 2ybc', qualifier='', centring='P')
+    >>> spacegroup_from_operations(["x,y,z", "-y,x,z"]) is None
+    True
+    """
+    if isinstance(operations, str):
+        raise SpaceGroupError(
+            f"spacegroup_from_operations: operations is the string {operations!r}, must be a "
+            "sequence of strings, one for each operation; split it first."
+        )
+    return _from_texts(tuple(operations))
+
+
+@lru_cache(maxsize=4096)
+def _from_texts(texts):
+    """Look up a tuple of coordinate triplets; most files share few lists, so remember them."""
+    if not texts:
+        return None
+    try:
+        operations = [_parsed(text) for text in texts]
+    except (RuntimeError, ValueError):  # how gemmi says that a text is no triplet
+        return None
+    return setting_of_operations(operations)
+
+
+def _parsed(text):
+    """Read one triplet, with its translation brought into [0, 1)."""
+    plain = _LEADING_COUNT.sub("", text.strip(" \t\r\n'\";,").lower())
+    if not set(plain) <= set("xyz0123456789+-*/., \t"):
+        raise ValueError(text)
+    return gemmi.Op(plain).wrap()
+
+
+def setting_of_operations(operations):
+    """Find the setting of wrapped gemmi operations, or None where they are no group."""
+    distinct = {operation.triplet(): operation for operation in (_IDENTITY, *operations)}
+    group = gemmi.GroupOps(list(distinct.values()))
+    # gemmi splits the list into centring vectors times representatives and multiplies them
+    # out again; neither that nor completion may add anything.
+    if len(group) != len(distinct):
+        return None
+    group.add_missing_elements()
+    if len(group) != len(distinct):
+        return None
+    return setting_of_group(group)
+
+
+def setting_of_group(group):
+    """Find the setting of a complete gemmi GroupOps, or None where it cannot be identified."""
+    listed = gemmi.find_spacegroup_by_ops(group)
+    return listed_setting(listed) if listed else identify(group)
