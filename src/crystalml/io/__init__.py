@@ -1,1 +1,16 @@
-"""TO-BE-WRITTEN."""
+"""Read CIF files, however they are written, into one table; and fetch them from the COD."""
+
+from crystalml._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "_cif": ["read_cif"],
+        "_cod": ["CODClient"],
+        "_cod_metadata": ["CleanedMetadata", "clean_cod_metadata"],
+        "_cod_report": ["CODDownloadReport"],
+        "_reader": ["CIFReader"],
+        "_table": ["read_cifs"],
+        "_tags": ["FLAGS"],
+    },
+)

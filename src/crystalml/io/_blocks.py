@@ -1,0 +1,148 @@
+"""A data block reduced to what the table needs, whichever parser has read it."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from crystalml.crystallography import spacegroup_from_operations
+from crystalml.io._tags import (
+    CELL_TAGS,
+    DISORDER_TAG,
+    FAMILY_MARKS,
+    OCCUPANCY_TAG,
+    OPERATION_TAGS,
+    SCALAR_TAGS,
+    SITE_TAGS,
+    canonical_tag,
+)
+from crystalml.io._values import is_null, number, text
+
+FULL_OCCUPANCY = 0.999  # rounded thirds add up to this at least
+
+
+class Block(NamedTuple):
+    """One data block: raw values by canonical tag, its operations, sites and repairs."""
+
+    name: str
+    values: dict  # canonical tag -> raw value (bytes)
+    operations: "Operations | None"
+    sites: tuple | None  # (number of sites, is disordered)
+    flags: tuple
+
+
+class Operations:
+    """The symmetry operations of a file; one object per distinct list, so a cheap key."""
+
+    __slots__ = ("count", "identity_only", "repaired", "setting")
+
+    def __init__(self, tokens):
+        texts, self.repaired = _operation_texts(tokens)
+        distinct = {operation.replace(" ", "").replace("+", "").lower() for operation in texts}
+        self.count = len(distinct)
+        self.identity_only = distinct == {"x,y,z"}
+        self.setting = spacegroup_from_operations(texts)
+
+
+@lru_cache(maxsize=4096)
+def operations_of(tokens):
+    """Operations of a tuple of raw values, or None if all are missing."""
+    return None if all(map(is_null, tokens)) else Operations(tokens)
+
+
+class BlockBuilder:
+    """Collects the items of one data block; the first of duplicates wins."""
+
+    def __init__(self, name):
+        self.name = name
+        self.values = {}
+        self.operations = {}
+        self.sites = None
+        self.flags = []
+
+    def add_pair(self, tag, value):
+        """Take in one tag (bytes) and its raw value."""
+        name = canonical_tag(tag)
+        if name is not None:
+            self._add_column(name, [value])
+            if name in SITE_TAGS and not is_null(value):
+                self.add_sites(1, [], [])
+
+    def add_loop(self, tags, rows_of):
+        """Take in a loop: its tags, and a function from column index to raw values."""
+        columns = {}
+        for index, tag in enumerate(tags):
+            name = canonical_tag(tag)
+            if name is not None and name not in columns:
+                columns[name] = rows_of(index)
+            elif name is not None and name not in FAMILY_MARKS:
+                self.flag("duplicate_tag")
+        for name, column in columns.items():
+            self._add_column(name, column)
+        self._add_site_loop(columns)
+
+    def flag(self, name):
+        """Note a repair, once."""
+        if name not in self.flags:
+            self.flags.append(name)
+
+    def add_sites(self, count, occupancies, groups):
+        """Take in a list of atom sites with their occupancies and disorder groups."""
+        if self.sites is None:
+            self.sites = (count, is_disordered(occupancies, groups))
+
+    def build(self):
+        """Finish the block."""
+        found = (self.operations[tag] for tag in OPERATION_TAGS if tag in self.operations)
+        operations = next(found, None)
+        if operations is not None and operations.repaired:
+            self.flag("unquoted_value")
+        return Block(self.name, self.values, operations, self.sites, tuple(self.flags))
+
+    def _add_column(self, name, column):
+        if name in OPERATION_TAGS:
+            operations = operations_of(tuple(column))
+            if operations is not None:
+                first = self.operations.setdefault(name, operations)
+                if first is not operations:
+                    self.flag("duplicate_tag")
+        elif name in FAMILY_MARKS:
+            if any(not is_null(value) and value != b"0" for value in column):
+                self.values[name] = b"yes"
+        elif name in SCALAR_TAGS:
+            self._add_scalar(name, column)
+
+    def _add_scalar(self, name, column):
+        given = [value for value in column if not is_null(value)]
+        if given and self.values.get(name, given[0]) != given[0]:
+            self.flag("duplicate_tag")
+            return
+        if name in CELL_TAGS and len(set(given)) > 1:
+            self.flag("several_cells")
+        if given:
+            self.values[name] = given[0]
+
+    def _add_site_loop(self, columns):
+        named = next((columns[tag] for tag in columns if tag in SITE_TAGS), None)
+        if not named:
+            return
+        if len(named) == 1 and is_null(named[0]):
+            return  # an empty template
+        self.add_sites(len(named), columns.get(OCCUPANCY_TAG, []), columns.get(DISORDER_TAG, []))
+
+
+def is_disordered(occupancies, groups):
+    """Tell whether a site is partly occupied or belongs to a disorder group."""
+    if not all(map(is_null, set(groups))):
+        return True
+    found = (number(value) for value in set(occupancies))
+    return any(pair is not None and pair[0] < FULL_OCCUPANCY for pair in found)
+
+
+def _operation_texts(tokens):
+    """Texts of the operations, and whether words without quotes had to be joined."""
+    texts = [text(token) or "" for token in tokens]
+    if all(operation.count(",") == 2 for operation in texts):
+        return tuple(texts), False
+    parts = re.sub(r"\s*,\s*", ",", " ".join(texts)).split()
+    whole = all(part.count(",") == 2 for part in parts)
+    return (tuple(parts), True) if whole else (tuple(texts), False)

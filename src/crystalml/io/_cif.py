@@ -1,0 +1,54 @@
+"""One CIF to a table."""
+
+from crystalml.exceptions import InvalidInputError
+from crystalml.io._sources import single_source
+from crystalml.io._table import build_table, raise_first_error, records_of_source
+
+
+def read_cif(source, *, on_error="report"):
+    """Read one CIF file into a table with one row per data block that has a cell.
+
+    Parameters
+    ----------
+    source : str, PathLike, bytes or file object
+        Path of a CIF (also compressed by gzip), its content as bytes or text, or an open
+        file, text or binary. A string with a line end, or one that begins with ``data_``
+        and has several words, is taken for CIF text.
+    on_error : {"report", "raise"}, default="report"
+        What to do with a file that gives no cell: ``"report"`` returns one row whose
+        ``status`` and ``error`` say why; ``"raise"`` raises one sentence.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table described at :func:`read_cifs`.
+
+    Raises
+    ------
+    CIFError
+        With ``on_error="raise"``, if the file cannot be read or has no cell.
+    InvalidInputError
+        If `source` is none of the allowed types.
+
+    Examples
+    --------
+    >>> from crystalml.io import read_cif
+    >>> table = read_cif('''data_quartz
+    ... _cell_length_a 4.9134  _cell_length_b 4.9134  _cell_length_c 5.4052
+    ... _cell_angle_alpha 90   _cell_angle_beta 90    _cell_angle_gamma 120
+    ... _symmetry_space_group_name_H-M P 32 2 1
+    ... ''')
+    >>> table[["spacegroup_number", "spacegroup_hm", "flags"]]
+       spacegroup_number spacegroup_hm           flags
+    0                154      P 32 2 1  unquoted_value
+    >>> print(f"{table.loc[0, 'v_formula']:.2f}")
+    113.01
+    """
+    if on_error not in ("report", "raise"):
+        raise InvalidInputError(
+            f"read_cif: on_error must be 'report' or 'raise', got {on_error!r}."
+        )
+    records = records_of_source(single_source(source, caller="read_cif"))
+    if on_error == "raise":
+        raise_first_error(records, caller="read_cif")
+    return build_table(records)

@@ -1,0 +1,47 @@
+"""Reading CIF text: by the scanner where it is sure, else by gemmi, else tolerantly."""
+
+import gemmi
+
+from crystalml.io._blocks import BlockBuilder
+from crystalml.io._repair import CIF2_MAGIC, repair_blocks
+from crystalml.io._scan import scan_blocks
+from crystalml.io._tags import canonical_tag
+
+
+def parse_blocks(data):
+    """Read CIF text (UTF-8 bytes) into blocks; never raises for what the text holds."""
+    if data.startswith(CIF2_MAGIC):
+        return repair_blocks(data)  # gemmi reads CIF 1.1
+    blocks = scan_blocks(data)
+    if blocks is not None:
+        return blocks
+    try:
+        return gemmi_blocks(data)
+    except (ValueError, RuntimeError):
+        return repair_blocks(data)
+
+
+def gemmi_blocks(data):
+    """Read well-formed CIF text with gemmi; raises ValueError or RuntimeError otherwise."""
+    return [_block(block) for block in gemmi.cif.read_string(data)]
+
+
+def _block(block):
+    """Reduce a block of gemmi."""
+    builder = BlockBuilder(block.name.strip())
+    for item in block:
+        if item.pair is not None:
+            tag, value = item.pair
+            builder.add_pair(tag.encode(), value.encode())
+        elif item.loop is not None:
+            _add_loop(builder, item.loop)
+    return builder.build()
+
+
+def _add_loop(builder, loop):
+    """Hand a loop over, without touching the values of one that is not wanted."""
+    tags = [tag.encode() for tag in loop.tags]
+    if not any(map(canonical_tag, tags)):
+        return
+    values, width = loop.values, len(tags)
+    builder.add_loop(tags, lambda index: [value.encode() for value in values[index::width]])

@@ -1,0 +1,47 @@
+"""From the bytes of one file to its records: the one place that decides what a file is."""
+
+from crystalml.io._encoding import normalise
+from crystalml.io._parse import parse_blocks
+from crystalml.io._record import error_record, has_cell, record_of, set_error
+
+NO_CELL = "no data block has a unit cell"
+
+_SIGNATURES = {
+    b"\x89PNG": "a PNG picture",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a zip archive or an office document",
+    b"\x1f\x8b": "gzip-compressed",
+    b"\x7fELF": "a program",
+    b"<!doctype": "an HTML page",
+    b"<html": "an HTML page",
+    b"<?xml": "an XML document",
+    b"{": "JSON",
+}
+
+
+def read_records(data, source):
+    """Rows of one file: one per block with a cell, else a single one that says why not."""
+    data, other_encoding = normalise(data)
+    blocks = parse_blocks(data)
+    flags = ("encoding",) if other_encoding else ()
+    records = [record_of(block, source, flags) for block in blocks if has_cell(block)]
+    if records:
+        return records
+    described = next((block for block in blocks if block.values), None)
+    if described is None:
+        return [error_record(source, _why_nothing(data, blocks))]
+    return [set_error(record_of(described, source, flags), NO_CELL)]
+
+
+def _why_nothing(data, blocks):
+    """Say in one sentence why no record came out."""
+    head = data[:4096].lstrip()
+    if not head:
+        return "the file is empty"
+    lowered = head.lower()
+    for signature, what in _SIGNATURES.items():
+        if lowered.startswith(signature.lower()):
+            return f"this is no CIF: it looks like {what}"
+    if blocks:
+        return NO_CELL
+    return f"this is no CIF: it has neither data_ header nor item, and begins with {head[:20]!r}"

@@ -1,0 +1,221 @@
+"""From a block of raw values to one row of the table."""
+
+import re
+from functools import lru_cache
+
+from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS, TABLE_COLUMNS
+from crystalml.io._symmetry import reconcile
+from crystalml.io._tags import (
+    CELL_TAGS,
+    MAGNETIC,
+    MODULATED,
+    NUMBER_TAGS,
+    POWDER,
+    SINGLE_CRYSTAL,
+    SU_TAGS,
+    TEXT_TAGS,
+)
+from crystalml.io._values import MISSING, NAN, number, text
+
+# Computed for the whole table at once, not row by row.
+TABLE_LEVEL_COLUMNS = ("v_formula", "crystal_system", "bravais_lattice")
+RECORD_FIELDS = tuple(name for name in TABLE_COLUMNS if name not in TABLE_LEVEL_COLUMNS)
+
+_EMPTY = tuple(NAN if TABLE_COLUMNS[name].dtype == "float64" else None for name in RECORD_FIELDS)
+_SLOT = {name: slot for slot, name in enumerate(RECORD_FIELDS)}
+_SOURCE, _BLOCK, _STATUS, _FLAGS, _ERROR = (
+    _SLOT[name] for name in ("source", "block", "status", "flags", "error")
+)
+_SU_SLOTS = {
+    _SLOT[column]: (_SLOT[su], SU_TAGS[NUMBER_TAGS[column][0]])
+    for column, su in zip(
+        (*CELL_COLUMNS, "volume"), (*CELL_SU_COLUMNS, "volume_su"), strict=True
+    )
+}  # fmt: skip
+_CELL_SLOTS = [(_SLOT[name], *_SU_SLOTS[_SLOT[name]], NUMBER_TAGS[name][0])
+               for name in (*CELL_COLUMNS, "volume")]  # fmt: skip
+_NUMBER_PLAN = [
+    (_SLOT[name], NUMBER_TAGS[name])
+    for name in ("formula_units", "temperature", "pressure", "wavelength", "density")
+]
+_INTEGER_PLAN = [
+    (_SLOT[name], NUMBER_TAGS[name]) for name in ("spacegroup_number", "cod_id", "year")
+]
+_TEXT_PLAN = [
+    (_SLOT[name], TEXT_TAGS[name])
+    for name in ("spacegroup_hm", "spacegroup_hall", "formula", "mineral", "chemical_name")
+]
+_NUMBER, _HM, _HALL, _GROUP_SOURCE = (
+    _SLOT[name]
+    for name in ("spacegroup_number", "spacegroup_hm", "spacegroup_hall", "spacegroup_source")
+)
+_GAMMA, _Z, _Z_PRIME = (_SLOT[name] for name in ("gamma", "formula_units", "z_prime"))
+_SITES, _DISORDERED = _SLOT["n_sites"], _SLOT["is_disordered"]
+_RADIATION, _METHOD, _COD_ID, _DOI = (
+    _SLOT[name] for name in ("radiation", "method", "cod_id", "doi")
+)
+_COD_ID_TEXT = re.compile(r"[1-9][0-9]{6}")
+_COD_FILE = re.compile(r"(?:^|[/\\])([1-9][0-9]{6})\.cif(?:\.gz)?$", re.IGNORECASE)
+
+
+def error_record(source, reason):
+    """Row of a file that gives no cell: one sentence says why."""
+    record = list(_EMPTY)
+    record[_SOURCE], record[_STATUS], record[_FLAGS], record[_ERROR] = source, "error", "", reason
+    return record
+
+
+def set_error(record, reason):
+    """Say in a row why it is not complete."""
+    record[_ERROR] = reason
+    return record
+
+
+def has_cell(block):
+    """Tell whether a block gives at least one of the six cell parameters."""
+    values = block.values
+    return any(tag in values for tag in CELL_TAGS)
+
+
+def record_of(block, source, file_flags=()):
+    """Row of one data block; status is settled when the whole table is built."""
+    record = list(_EMPTY)
+    record[_SOURCE], record[_BLOCK] = source, block.name
+    flags = [*file_flags, *block.flags]
+    values = block.values
+    _fill_cell(record, values, flags)
+    for slot, tags in _NUMBER_PLAN:
+        for tag in tags:
+            if tag in values and _fill_number(record, slot, values[tag], flags):
+                break
+    for slot, tags in _INTEGER_PLAN:
+        for tag in tags:
+            if tag in values and _fill_integer(record, slot, values[tag], flags):
+                break
+    for slot, tags in _TEXT_PLAN:
+        for tag in tags:
+            if tag in values:
+                record[slot] = text(values[tag])
+                if record[slot] is not None:
+                    break
+    if block.sites is not None:
+        record[_SITES], record[_DISORDERED] = block.sites
+    _fill_provenance(record, block, source)
+    _fill_symmetry(record, block, flags)
+    record[_FLAGS] = ";".join(dict.fromkeys(flags)) if flags else ""
+    return record
+
+
+def _fill_cell(record, values, flags):
+    for slot, su_slot, su_tag, tag in _CELL_SLOTS:
+        token = values.get(tag)
+        if token is None:
+            continue
+        found = number(token)
+        if found is None:
+            flags.append("bad_number")
+            continue
+        record[slot], record[su_slot] = found
+        if su_tag in values:
+            record[su_slot] = (number(values[su_tag]) or MISSING)[0]
+
+
+def _fill_number(record, slot, token, flags):
+    """Store a number; tell whether there was one."""
+    found = number(token)
+    if found is None:
+        flags.append("bad_number")
+        return False
+    record[slot] = found[0]
+    return found[0] == found[0]
+
+
+def _fill_integer(record, slot, token, flags):
+    """Store a whole number; tell whether there was one."""
+    found = number(token)
+    if found is None or (found[0] == found[0] and not found[0].is_integer()):
+        flags.append("bad_number")
+        return False
+    if found[0] != found[0]:
+        return False
+    record[slot] = int(found[0])
+    return True
+
+
+def _fill_provenance(record, block, source):
+    """Radiation, method, DOI and COD number, each by its rule."""
+    values = block.values
+    for tag in TEXT_TAGS["radiation"]:
+        if tag in values and record[_RADIATION] is None:
+            record[_RADIATION] = radiation_kind(values[tag])
+    record[_METHOD] = _method(values)
+    for tag in TEXT_TAGS["doi"]:
+        if tag in values and record[_DOI] is None:
+            record[_DOI] = _doi(values[tag])
+    if record[_COD_ID] is None:
+        record[_COD_ID] = _cod_id(block.name, source)
+
+
+def _fill_symmetry(record, block, flags):
+    """Space group and what follows from it."""
+    values = block.values
+    if MAGNETIC in values or MODULATED in values:
+        flags.extend(mark[1:] for mark in (MAGNETIC, MODULATED) if mark in values)
+        record[_NUMBER] = None
+        return
+    found = reconcile(block.operations, record[_HALL], record[_HM], record[_NUMBER])
+    record[_NUMBER], record[_GROUP_SOURCE] = found.number, found.source
+    flags.extend(found.flags)
+    multiplicity = found.multiplicity
+    if found.is_hexagonal_r and record[_GAMMA] != 120:
+        multiplicity /= 3  # the cell is the rhombohedral one
+    record[_Z_PRIME] = record[_Z] / multiplicity
+
+
+@lru_cache(maxsize=4096)
+def radiation_kind(token):
+    r"""Kinds of radiation that a raw value names, joined by a comma; None if none is known.
+
+    X-rays are mostly named by their line, such as ``MoK\a`` or ``Cu K-alpha``.
+    """
+    words = (text(token) or "").lower()
+    kinds = [kind for kind in ("electron", "gamma", "neutron") if kind in words]
+    has_line = re.search(r"(?:ag|co|cr|cu|fe|ga|in|mo|w)[ _-]*k(?:\\?a|~|$|[ _-])", words)
+    if has_line or re.search(r"x-?ray|synchrotron|xfel|molybd|copper", words):
+        kinds.append("x-ray")
+    return ",".join(kinds) or None
+
+
+def _method(values):
+    """How the structure was determined: as declared, else by what was measured."""
+    for tag in TEXT_TAGS["method"]:
+        if tag in values and (found := _method_kind(values[tag])):
+            return found
+    if POWDER in values:
+        return "powder"
+    return "single crystal" if SINGLE_CRYSTAL in values else None
+
+
+@lru_cache(maxsize=4096)
+def _method_kind(token):
+    """Return the method that a declaration names: our term, or its words in lower case."""
+    words = (text(token) or "").lower()
+    if words in ("x-ray diffraction", "neutron diffraction", "electron crystallography"):
+        return "single crystal"  # as mmCIF uses these words
+    for kind in ("powder", "theoretical", "single crystal"):
+        if kind in words:
+            return kind
+    return words or None
+
+
+def _doi(token):
+    words = text(token)
+    return words and re.sub(r"(?i)^(?:https?://(?:dx\.)?doi\.org/|doi:\s*)", "", words)
+
+
+def _cod_id(block_name, source):
+    """COD number by the name of the block (``data_1000017``) or of the file."""
+    if _COD_ID_TEXT.fullmatch(block_name):
+        return int(block_name)
+    match = _COD_FILE.search(source) if source else None
+    return int(match[1]) if match else None

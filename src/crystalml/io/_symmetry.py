@@ -1,0 +1,104 @@
+"""Reconcile what a file says about its space group, in up to four places.
+
+The order is operations, Hall symbol, Hermann-Mauguin symbol, number: each says more than
+the next. The first that names a space group decides; the others are compared with it, and
+every contradiction is flagged. Nothing is guessed: where no source can be understood the
+space group is missing.
+
+One rule departs from the order. Many deposits list ``x,y,z`` alone as operations, beside a
+symbol of higher symmetry: the list was left incomplete, it does not say P 1. Such a list
+counts only where every other source says P 1 too, or where there is no other source; it is
+flagged unless another source confirms it.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import gemmi
+
+from crystalml.crystallography import find_spacegroup, spacegroup_from_operations
+
+N_SPACEGROUPS = 230
+
+
+class Symmetry(NamedTuple):
+    """The outcome: number and its source (None: unknown), and what was noticed."""
+
+    number: int | None
+    source: str | None
+    multiplicity: float  # general positions in the cell; NaN: unknown
+    is_hexagonal_r: bool  # rhombohedral lattice, taken in hexagonal axes by its symbol only
+    flags: tuple
+
+
+@lru_cache(maxsize=65536)
+def reconcile(operations, hall, hermann_mauguin, number):
+    """Decide the space group from an Operations object, two symbols and a number, or None."""
+    flags = []
+    sources = []  # (source, setting), best first
+    identity_only = operations is not None and operations.identity_only
+    if operations is not None and not identity_only:
+        _look_up(sources, flags, "operations", operations.setting, "unknown_operations")
+    if hall is not None:
+        _look_up(sources, flags, "Hall", _hall_setting(hall), "unknown_hall")
+    if hermann_mauguin is not None:
+        setting = find_spacegroup(hermann_mauguin)
+        _look_up(sources, flags, "Hermann-Mauguin", setting, "unknown_hermann_mauguin")
+    if number is not None:
+        known = 1 <= number <= N_SPACEGROUPS
+        _look_up(sources, flags, "number", _number_setting(number) if known else None,
+                 "unknown_number")  # fmt: skip
+    if identity_only:
+        if sources and all(setting.number == 1 for _, setting in sources):
+            sources.insert(0, ("operations", operations.setting))
+        else:
+            flags.append("identity_operations_only")
+            sources = sources or [("operations", operations.setting)]
+    count = operations.count if operations is not None else None
+    return _decide(sources, flags, count)
+
+
+def _look_up(sources, flags, source, setting, unknown_flag):
+    """Add a source that names a space group; flag one that does not."""
+    if setting is None:
+        flags.append(unknown_flag)
+    else:
+        sources.append((source, setting))
+
+
+def _decide(sources, flags, operation_count):
+    """Take the best source, and compare the others with it."""
+    if not sources:
+        return Symmetry(None, None, float("nan"), False, (*flags, "missing_spacegroup"))
+    source, best = sources[0]
+    if any(setting.number != best.number for _, setting in sources):
+        flags.append("contradictory_spacegroup")
+    symbols = {s.hm for name, s in sources if name != "number" and s.hall}
+    if len(symbols) > 1 and "contradictory_spacegroup" not in flags:
+        flags.append("contradictory_setting")
+    if not best.hall:
+        flags.append("unlisted_setting")
+    is_guessed_axes = source in ("Hermann-Mauguin", "number") and best.qualifier == "H"
+    multiplicity = operation_count if source == "operations" else _multiplicity(best)
+    return Symmetry(best.number, source, float(multiplicity), is_guessed_axes, tuple(flags))
+
+
+@lru_cache(maxsize=8192)
+def _hall_setting(symbol):
+    """Return the setting that the operations of a Hall symbol make, or None."""
+    try:
+        operations = gemmi.symops_from_hall(symbol.replace("_", " "))
+    except (RuntimeError, ValueError):
+        return None
+    return spacegroup_from_operations(tuple(operation.triplet() for operation in operations))
+
+
+@lru_cache(maxsize=N_SPACEGROUPS)
+def _number_setting(number):
+    return find_spacegroup(gemmi.find_spacegroup_by_number(number).xhm())
+
+
+@lru_cache(maxsize=1024)
+def _multiplicity(setting):
+    """General positions in the cell of a setting; NaN where its operations are not known."""
+    return len(gemmi.symops_from_hall(setting.hall)) if setting.hall else float("nan")
