@@ -1,0 +1,328 @@
+"""The client of the Crystallography Open Database."""
+
+import random
+import threading
+from numbers import Integral, Real
+from pathlib import Path
+from urllib.parse import urlencode, urljoin
+
+import pandas as pd
+
+from crystalml._progress import progress_bar
+from crystalml.exceptions import DownloadError
+from crystalml.io._cod_checks import COD_URL, check_choice, check_number, check_url
+from crystalml.io._cod_columns import map_cod_columns, read_cod_table
+from crystalml.io._cod_ids import check_cod_ids, split_cod_ids
+from crystalml.io._cod_pacing import Pacer
+from crystalml.io._cod_search import answer_problem, keep_matching, parse_answer, search_queries
+from crystalml.io._cod_session import DownloadSession
+from crystalml.io._cod_transport import USER_AGENT, TransferRules, Transport
+
+COD_RSYNC_URL = "rsync://www.crystallography.net/cif/"
+
+
+class CODClient:
+    """Search the Crystallography Open Database (COD), and download CIFs politely and safely.
+
+    Requests are few at a time and spaced, transient faults are retried with capped exponential
+    backoff and full jitter, ``Retry-After`` is honoured, and nothing is kept that is not the
+    complete CIF of the entry asked for. Files lie as in a COD mirror (``N/NN/NN/NNNNNNN.cif``)
+    beside ``manifest.jsonl``, so that the same call resumes after any interruption.
+
+    Parameters
+    ----------
+    base_url : str, default="https://www.crystallography.net/cod/"
+        The COD or a mirror of it.
+    n_workers : int, default=2
+        Requests under way at a time.
+    delay : float, default=0.5
+        Seconds between the starts of two requests, over all workers.
+    max_attempts : int, default=5
+        Requests for one entry before it is given up.
+    backoff, max_backoff : float, default=1.0, 60.0
+        Before attempt k + 1, wait a random time up to ``min(max_backoff, backoff * 2**(k-1))`` s.
+    max_retry_after : float, default=300.0
+        Longest wait in seconds that a server's ``Retry-After`` may impose.
+    connect_timeout, read_timeout : float, default=10.0, 30.0
+        Seconds to wait for a connection, and for the next bytes.
+    file_timeout : float, default=600.0
+        Seconds for one entry, its retries included.
+    max_file_size : int, default=268435456
+        Bytes, after decompression; larger files are reported, not stored.
+    syntax_check : bool, default=True
+        Parse every file before it is kept. False checks only its start and its id, for entries
+        that gemmi cannot parse.
+    stop_after_failures : int or None, default=50
+        Entries that fail in a row before the rest is skipped: the server is down.
+    offline : bool, default=False
+        Never open a socket: ``download`` verifies what is there, ``search`` raises.
+    rsync_url : str or None, default="auto"
+        Where rsync finds the tree of files; ``"auto"`` means the COD's own for its own
+        `base_url`, and none for any other.
+    user_agent : str, default=None
+        Sent with every request; the default names this library and its version. Adding a
+        contact address is good manners for large jobs.
+    random_state : int or None, default=None
+        Seed of the backoff jitter, the only random thing here.
+    progress : bool or "auto", default="auto"
+        Whether to show progress bars; ``"auto"`` shows them on a terminal.
+
+    Raises
+    ------
+    InvalidInputError
+        If a parameter is outside its range.
+
+    References
+    ----------
+    Grazulis et al. (2012), Nucleic Acids Research 40, D420-D427;
+    https://wiki.crystallography.net/RESTful_API/.
+
+    Examples
+    --------
+    >>> from crystalml.io import CODClient
+    >>> client = CODClient(delay=1.0, offline=True)
+    >>> client.url(1000041)
+    'https://www.crystallography.net/cod/1000041.cif'
+    >>> client.download(["../../etc/passwd"], "unused")
+    Traceback (most recent call last):
+    ...
+    crystalml.exceptions.InvalidInputError: CODClient.download: ids has 1 value that is no COD
+    id (first: position 0, '../../etc/passwd'). A COD id has seven digits, 1000000 to 9999999;
+    nothing was requested.
+    """
+
+    def __init__(
+        self,
+        base_url=COD_URL,
+        *,
+        n_workers=2,
+        delay=0.5,
+        max_attempts=5,
+        backoff=1.0,
+        max_backoff=60.0,
+        max_retry_after=300.0,
+        connect_timeout=10.0,
+        read_timeout=30.0,
+        file_timeout=600.0,
+        max_file_size=256 * 2**20,
+        syntax_check=True,
+        stop_after_failures=50,
+        offline=False,
+        rsync_url="auto",
+        user_agent=None,
+        random_state=None,
+        progress="auto",
+    ):
+        self.base_url = check_url(base_url)
+        self.n_workers = check_number("n_workers", n_workers, Integral, 1, 32)
+        self.stop_after_failures = (
+            None
+            if stop_after_failures is None
+            else check_number("stop_after_failures", stop_after_failures, Integral, 1)
+        )
+        self.rules = TransferRules(
+            max_attempts=check_number("max_attempts", max_attempts, Integral, 1, 100),
+            backoff=check_number("backoff", backoff, Real, 0),
+            max_backoff=check_number("max_backoff", max_backoff, Real, 0),
+            max_retry_after=check_number("max_retry_after", max_retry_after, Real, 0),
+            connect_timeout=check_number("connect_timeout", connect_timeout, Real, 0.001),
+            read_timeout=check_number("read_timeout", read_timeout, Real, 0.001),
+            time_limit=check_number("file_timeout", file_timeout, Real, 0.001),
+            max_size=check_number("max_file_size", max_file_size, Integral, 1),
+        )
+        self.delay = check_number("delay", delay, Real, 0)
+        self.syntax_check = syntax_check
+        self.offline = offline
+        own = self.base_url == COD_URL
+        self.rsync_url = (COD_RSYNC_URL if own else None) if rsync_url == "auto" else rsync_url
+        self.user_agent = user_agent or USER_AGENT
+        self.progress = progress
+        self._pacer = Pacer(self.delay)
+        self._rng = random.Random(random_state)  # noqa: S311 - jitter is no secret
+
+    def url(self, cod_id):
+        """Address of the CIF of one entry.
+
+        Parameters
+        ----------
+        cod_id : int or str
+            A COD id of seven digits.
+
+        Returns
+        -------
+        str
+            The address below `base_url`.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is no COD id.
+        """
+        (number,) = check_cod_ids(cod_id, caller="CODClient.url")
+        return urljoin(self.base_url, f"{number}.cif")
+
+    def search(
+        self,
+        *,
+        formula=None,
+        elements=None,
+        without_elements=None,
+        n_elements=None,
+        spacegroup=None,
+        a=None,
+        b=None,
+        c=None,
+        alpha=None,
+        beta=None,
+        gamma=None,
+        volume=None,
+        formula_units=None,
+        z_prime=None,
+        text=None,
+        journal=None,
+        year=None,
+        doi=None,
+        ids=None,
+        response_format="csv",
+    ):
+        """Search the metadata; all terms must hold.
+
+        A range is ``(lowest, highest)`` with None for no bound, or one number; it is applied
+        again to the answer, so that no row outside it comes back.
+
+        Parameters
+        ----------
+        formula : str, default=None
+            Sum formula in any order, such as ``"Fe2O3"``.
+        elements, without_elements : sequence of str, default=None
+            Elements that must (at most 8), or must not (at most 4), occur.
+        n_elements : int or tuple, default=None
+            Number of different elements.
+        spacegroup : str or int, default=None
+            A Hermann-Mauguin symbol as the COD writes it, or an International Tables number,
+            which stands for every setting (one request each).
+        a, b, c : float or tuple, default=None
+            Cell lengths in Å.
+        alpha, beta, gamma : float or tuple, default=None
+            Cell angles in degrees.
+        volume : float or tuple, default=None
+            Cell volume in Å^3.
+        formula_units, z_prime : float or tuple, default=None
+            Z and Z'.
+        text : str, default=None
+            Word in names, mineral or bibliography.
+        journal, year, doi : str or int, default=None
+            Bibliography.
+        ids : sequence of int or str, default=None
+            COD ids.
+        response_format : {"csv", "json"}, default="csv"
+            What the server is asked for.
+
+        Returns
+        -------
+        DataFrame
+            One row per entry: the column schema, then COD's further columns under spelled-out
+            names, nothing dropped. ``clean_cod_metadata`` has the quality filters.
+
+        Raises
+        ------
+        DownloadError
+            If the server cannot be reached or sends no table, or the client is offline.
+        InvalidInputError
+            If a term cannot be used.
+        """
+        cell = {"a": a, "b": b, "c": c, "alpha": alpha, "beta": beta, "gamma": gamma}
+        contents = {"formula": formula, "elements": elements, "without_elements": without_elements}
+        numbers = {"volume": volume, "formula_units": formula_units, "z_prime": z_prime}
+        words = {"text": text, "journal": journal, "year": year, "doi": doi}
+        others = {"n_elements": n_elements, "spacegroup": spacegroup, "ids": ids}
+        terms = cell | contents | numbers | words | others
+        raw = self._search_raw(terms, form=response_format)
+        if not raw:
+            raw = [pd.DataFrame({"file": pd.Series(dtype=object)})]
+        table, _ = map_cod_columns(pd.concat(raw, ignore_index=True), source=self.base_url)
+        table = table.drop_duplicates("cod_id", ignore_index=True)
+        return keep_matching(table, terms, caller="CODClient.search")
+
+    def download(
+        self, ids, dest, *, method="auto", verify="checksum", retry="failed", on_invalid="raise"
+    ):
+        """Download the CIFs of entries, resuming whatever is there already.
+
+        Parameters
+        ----------
+        ids : sequence of int or str, or DataFrame
+            COD ids, or a table with the column ``cod_id``; repetitions count once.
+        dest : path
+            Folder of the files and the manifest; made if need be.
+        method : {"auto", "http", "rsync"}, default="auto"
+            ``"auto"`` takes rsync for more than 5,000 missing files where it is installed and
+            `rsync_url` is known, as the COD asks; http otherwise.
+        verify : {"checksum", "size"}, default="checksum"
+            How files that the manifest knows are checked before they count as done.
+        retry : {"failed", "all", "none"}, default="failed"
+            What to request again of an earlier run: entries that failed for reasons of the
+            network; also those the server did answer, uselessly (missing, invalid,
+            too large); or nothing.
+        on_invalid : {"raise", "report"}, default="raise"
+            Whether something that is no COD id raises before anything is done, or is left out
+            and listed in the report's ``refused``. It never reaches a path or an address.
+
+        Returns
+        -------
+        CODDownloadReport
+            Outcome of every entry, in ``.table``, ``.counts`` and ``.paths``.
+
+        Raises
+        ------
+        InvalidInputError
+            If an id or a parameter cannot be used.
+        DownloadError
+            If the folder cannot be written, or another download is writing to it.
+        KeyboardInterrupt
+            After an interrupt; finished files are recorded, unfinished ones are gone.
+        """
+        check_choice("method", method, ("auto", "http", "rsync"))
+        check_choice("verify", verify, ("checksum", "size"))
+        check_choice("retry", retry, ("failed", "all", "none"))
+        check_choice("on_invalid", on_invalid, ("raise", "report"))
+        if on_invalid == "raise":
+            known, refused = check_cod_ids(ids, caller="CODClient.download"), []
+        else:
+            known, refused = split_cod_ids(ids)
+        session = DownloadSession(self, Path(dest), verify=verify, retry=retry)
+        return session.run(known, refused, method=method)
+
+    def open_transport(self, caller):
+        """Open a connection pool with the manners of this client."""
+        return Transport(
+            self.base_url,
+            rules=self.rules,
+            pacer=self._pacer,
+            rng=self._rng,
+            user_agent=self.user_agent,
+            n_workers=self.n_workers,
+            caller=caller,
+        )
+
+    def _search_raw(self, terms, *, form):
+        """Return the raw tables of all requests of a search."""
+        check_choice("response_format", form, ("csv", "json"))
+        queries = search_queries(terms, caller="CODClient.search")
+        if self.offline:
+            raise DownloadError("CODClient.search: the client is offline; search needs the server.")
+        transport, never = self.open_transport("CODClient"), threading.Event()
+        answers = []
+        try:
+            for query in progress_bar(queries, enabled=self.progress, description="COD search"):
+                url = urljoin(self.base_url, "result") + "?" + urlencode({**query, "format": form})
+                reply = transport.fetch(url, lambda b: answer_problem(b, form=form), stop=never)
+                if reply.body is None:
+                    raise DownloadError(
+                        f"CODClient.search: no answer from {self.base_url} after "
+                        f"{reply.attempts} attempts ({reply.error}). Try again later."
+                    )
+                answers.append(parse_answer(reply.body, form=form))
+        finally:
+            transport.close()
+        return [read_cod_table(answer) for answer in answers if answer is not None]
