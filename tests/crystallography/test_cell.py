@@ -26,6 +26,8 @@ IMPOSSIBLE = {
     "a is -1.0, must be > 0": [-1.0, 4.0, 5.0, 90.0, 90.0, 90.0],
     "b is 0.0, must be > 0": [3.0, 0.0, 5.0, 90.0, 90.0, 90.0],
     "c is inf, must be a finite number": [3.0, 4.0, np.inf, 90.0, 90.0, 90.0],
+    "b is 1e+200, must lie between 1e-30 and 1e+30": [3.0, 1e200, 5.0, 90.0, 90.0, 90.0],
+    "c is 1e-200, must lie between 1e-30 and 1e+30": [3.0, 4.0, 1e-200, 90.0, 90.0, 90.0],
     "a is nan, must be a finite number": [np.nan, 4.0, 5.0, 90.0, 90.0, 90.0],
     "beta is nan, must be a finite number": [3.0, 4.0, 5.0, 90.0, np.nan, 90.0],
     "gamma is 190.0 degrees, must lie in (0, 180)": [3.0, 4.0, 5.0, 90.0, 90.0, 190.0],

@@ -9,10 +9,9 @@ import numpy as np
 
 
 def _monoclinic_tilt(aa, bb, cc, bc, ac, ab):
-    """Return the squared tangent of the angle from b to the normal of the a, c plane."""
+    """Return the squared sine of the angle between b and the normal of the a, c plane."""
     in_plane = ab * ab * cc - 2.0 * ab * bc * ac + bc * bc * aa
-    area = aa * cc - ac * ac
-    return in_plane / (area * bb - in_plane)
+    return np.abs(in_plane / ((aa * cc - ac * ac) * bb))
 
 
 def _monoclinic_strain(*products):
@@ -70,7 +69,7 @@ def _right_angles(lengths, products, angle):
 
 
 def _monoclinic_fits(aa, bb, cc, bc, ac, ab, _length, angle):
-    return _monoclinic_tilt(aa, bb, cc, bc, ac, ab) <= np.tan(min(angle, np.pi / 2)) ** 2
+    return _monoclinic_tilt(aa, bb, cc, bc, ac, ab) <= np.sin(min(angle, np.pi / 2)) ** 2
 
 
 def _orthorhombic_fits(aa, bb, cc, bc, ac, ab, _length, angle):

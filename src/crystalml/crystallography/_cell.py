@@ -12,6 +12,8 @@ from crystalml.exceptions import CellError, InvalidInputError
 
 # Below this the normalised determinant of the metric is rounding noise: a flat cell.
 _FLAT = 1e-14
+# Beyond these the sixth power of a length, the determinant, leaves double precision.
+_SHORTEST, _LONGEST = 1e-30, 1e30
 
 
 def cell_volume(cells):
@@ -309,7 +311,7 @@ def _parts(cells):
     """
     columns = np.array(cells.T, order="C")
     lengths, cosines = columns[:3], columns[3:]
-    valid = (lengths.min(axis=0) > 0.0) & (lengths.max(axis=0) < np.inf)
+    valid = (lengths.min(axis=0) >= _SHORTEST) & (lengths.max(axis=0) <= _LONGEST)
     valid &= (cosines.min(axis=0) > 0.0) & (cosines.max(axis=0) < 180.0)
     if not valid.all():
         columns[:, ~valid] = np.nan
@@ -341,6 +343,8 @@ def _problem(cell):
             return f"{name} is {value}, must be a finite number"
         if value <= 0.0:
             return f"{name} is {value}, must be > 0"
+        if not _SHORTEST <= value <= _LONGEST:
+            return f"{name} is {value}, must lie between {_SHORTEST} and {_LONGEST}"
     for name, value in zip(CELL_COLUMNS[3:], cell[3:].tolist(), strict=True):
         if not np.isfinite(value):
             return f"{name} is {value}, must be a finite number"

@@ -30,7 +30,7 @@ _SPECIAL_CASES = {
 }
 
 # Rows worked on together; all their conventional cells stay in the processor's cache.
-_CHUNK = 256
+_CHUNK = 128
 # Strains below this are rounding of the reduction.
 _ROUNDING = 1e-9
 
@@ -82,10 +82,13 @@ def bravais_distances(cells, *, centring="P"):
     cells, single = as_cells(cells, caller="bravais_distances")
     products, _ = niggli_products(cells, centring, caller="bravais_distances")
     squares = np.zeros((len(BRAVAIS_LATTICES), len(cells)))
-    for chunk, conventional in _conventional_products(products):
-        for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
-            strain = SQUARED_STRAINS[bravais[0]](*conventional[bravais])
-            np.min(strain, axis=0, out=squares[row, chunk])
+    # In needles so thin that the short vector is lost in sums with the long one, some cells
+    # come out flat: their strains are not finite, and count for nothing.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for chunk, conventional in _conventional_products(products):
+            for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
+                strain = SQUARED_STRAINS[bravais[0]](*conventional[bravais])
+                np.fmin.reduce(strain, axis=0, out=squares[row, chunk])
     squares[0, np.isnan(products[0])] = np.nan
     _pass_to_general_types(squares, np.minimum)
     distances = np.sqrt(squares.T)
@@ -148,10 +151,11 @@ def metric_symmetry(cells, *, length_tolerance=0.002, angle_tolerance=0.2, centr
     allowed = np.zeros((len(BRAVAIS_LATTICES), len(cells)), dtype=bool)
     # Rounding must not count as a violation where the tolerance is 0.
     tolerances = length_tolerance + _ROUNDING, np.radians(angle_tolerance) + _ROUNDING
-    for chunk, conventional in _conventional_products(products):
-        for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
-            fits = FITS[bravais[0]](*conventional[bravais], *tolerances)
-            np.any(fits, axis=0, out=allowed[row, chunk])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for chunk, conventional in _conventional_products(products):
+            for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
+                fits = FITS[bravais[0]](*conventional[bravais], *tolerances)
+                np.any(fits, axis=0, out=allowed[row, chunk])
     allowed[0] = ~np.isnan(products[0])
     _pass_to_general_types(allowed, np.logical_or)
     allowed = np.ascontiguousarray(allowed.T)
@@ -160,13 +164,17 @@ def metric_symmetry(cells, *, length_tolerance=0.002, angle_tolerance=0.2, centr
 
 @cache
 def _conventional_maps():
-    """Return the matrix from reduced to all conventional products, and each type's slice."""
-    maps, slices, start = [], {}, 0
+    """Return the distinct rows of all maps to conventional products, and where each is used.
+
+    The bases share many vectors, so that most products are needed several times.
+    """
+    maps, slices = [], {}
     for bravais, bases in CONVENTIONAL_BASES.items():
+        slices[bravais] = slice(len(maps), len(maps) + len(bases))
         maps.extend(product_map(_parse_basis(text)) for text in bases)
-        slices[bravais] = slice(start, len(maps))
-        start = len(maps)
-    return np.array(maps).transpose(1, 0, 2).reshape(-1, 6), slices
+    rows = np.array(maps).transpose(1, 0, 2).reshape(-1, 6)
+    distinct, used = np.unique(rows, axis=0, return_inverse=True)
+    return distinct, used.reshape(6, -1), slices
 
 
 def _parse_basis(text):
@@ -178,11 +186,11 @@ def _parse_basis(text):
 
 def _conventional_products(products):
     """Yield slices of rows, and by Bravais type the six products (6, bases, rows)."""
-    matrix, slices = _conventional_maps()
+    distinct, used, slices = _conventional_maps()
     n = products.shape[1]
     for start in range(0, n, _CHUNK):
         chunk = slice(start, min(start + _CHUNK, n))
-        every = (matrix @ products[:, chunk]).reshape(6, -1, chunk.stop - start)
+        every = (distinct @ products[:, chunk])[used]
         yield chunk, {bravais: every[:, bases] for bravais, bases in slices.items()}
 
 

@@ -21,7 +21,8 @@ def reduce_products(products, epsilon, *, with_basis):
     Parameters
     ----------
     products : ndarray of shape (6, n)
-        Overwritten with those of the reduced cells. NaN rows stay NaN.
+        Overwritten with those of the reduced cells. NaN rows stay NaN, and become NaN where
+        rounding prevents the reduction.
     epsilon : ndarray of shape (n,)
         Differences of products up to this count as equality.
     with_basis : bool
@@ -34,9 +35,12 @@ def reduce_products(products, epsilon, *, with_basis):
     """
     n = products.shape[1]
     basis = np.repeat(np.eye(3, dtype=np.int64)[:, :, None], n, axis=2) if with_basis else None
-    for start in range(0, n, _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        _reduce(products[:, chunk], epsilon[chunk], None if basis is None else basis[:, :, chunk])
+    # In needles of vanishing angles rounding may leave a square of 0; they end as NaN.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for start in range(0, n, _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            part = None if basis is None else basis[:, :, chunk]
+            _reduce(products[:, chunk], epsilon[chunk], part)
     return basis
 
 
@@ -84,11 +88,10 @@ def _swap(g, e, t, first, order):
 
 def _normalise_signs(g, e, t):
     """Take steps 3 and 4: all three mixed products positive, or none."""
-    signs = (g[3:] > e).astype(np.int8) - (g[3:] < -e)
+    signs = (g[3:] > e).view(np.int8) - (g[3:] < -e).view(np.int8)
     acute = signs[0] * signs[1] * signs[2] > 0
-    # Zero products take either sign: use one where three inversions would be one too many.
-    flips = np.where(signs > 0, np.int8(-1), np.int8(1))
-    flips[:, acute] = signs[:, acute]
+    # A product of 0 takes either sign, and lets an odd number of inversions come out even.
+    flips = np.where(acute, signs, 1 - 2 * (signs > 0).view(np.int8))
     odd = np.flatnonzero(flips[0] * flips[1] * flips[2] < 0)
     if odd.size:
         zero = np.argmin(np.abs(signs[:, odd]), axis=0)

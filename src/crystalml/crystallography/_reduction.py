@@ -23,6 +23,7 @@ _PRIMITIVE_VECTORS = {
     "F": np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2,
     "R": np.array([[2, 1, 1], [-1, 1, 1], [-1, -2, 1]]) / 3,
 }
+_CENTRINGS = tuple(_PRIMITIVE_VECTORS)
 
 
 def niggli_cell(cells, *, centring="P", return_transformation=False):
@@ -41,7 +42,7 @@ def niggli_cell(cells, *, centring="P", return_transformation=False):
     -------
     reduced : ndarray of shape (n, 6) or (6,)
         Cells with a <= b <= c and all angles below 90 degrees or none; NaN where the row is
-        no cell.
+        no cell, or one so oblique that double precision does not suffice to reduce it.
     transformation : ndarray of shape (n, 3, 3) or (3, 3) of int64
         Given if `return_transformation`. Row i holds the integer coefficients of the i-th
         reduced vector on the vectors of the primitive cell, so that the metric tensors obey
@@ -129,12 +130,13 @@ def niggli_products(cells, centring, *, caller, with_basis=False):
 
 def primitive_products(products, cells, centring, *, caller):
     """Replace products by those of the primitive cells in place; tell which rows changed."""
-    letters = _centring_letters(centring, len(cells), caller)
+    codes = _centring_codes(centring, len(cells), caller)
     centred = np.zeros(len(cells), dtype=bool)
-    for letter in np.unique(letters):
+    for code in np.flatnonzero(np.bincount(codes)):
+        letter = _CENTRINGS[code]
         if letter == "P":
             continue
-        rows = letters == letter
+        rows = codes == code
         if letter == "R":
             rows &= cells[:, 5] - (cells[:, 3] + cells[:, 4]) / 2 > 15.0
         products[:, rows] = product_map(_PRIMITIVE_VECTORS[letter]) @ products[:, rows]
@@ -159,18 +161,20 @@ def _determinant(products):
     return aa * bb * cc + 2.0 * bc * ac * ab - aa * bc**2 - bb * ac**2 - cc * ab**2
 
 
-def _centring_letters(centring, n, caller):
-    """One checked letter per row."""
+def _centring_codes(centring, n, caller):
+    """Check the letters, and give each row the position of its own in `_CENTRINGS`."""
     letters = np.asarray(centring, dtype=object)
     if letters.ndim > 1 or (letters.ndim == 1 and len(letters) != n):
         raise InvalidInputError(
             f"{caller}: centring has shape {letters.shape!r} for {n} cells; give one letter or "
             "one per cell."
         )
-    for letter in set(letters.ravel().tolist()):
-        if not isinstance(letter, str) or letter not in _PRIMITIVE_VECTORS:
-            raise InvalidInputError(
-                f"{caller}: centring {letter!r} is unknown; give one of "
-                f"{', '.join(_PRIMITIVE_VECTORS)}."
-            )
-    return np.broadcast_to(letters.astype("U1"), (n,))
+    code_of = {letter: code for code, letter in enumerate(_CENTRINGS)}
+    codes = [code_of.get(letter, -1) for letter in letters.ravel().tolist()]
+    if -1 in codes:
+        row = codes.index(-1)
+        raise InvalidInputError(
+            f"{caller}: centring {letters.ravel()[row]!r} (row {row}) is unknown; give one of "
+            f"{', '.join(_CENTRINGS)}."
+        )
+    return np.broadcast_to(np.array(codes, dtype=np.intp).reshape(letters.shape), (n,))
