@@ -10,7 +10,10 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.io._cod_columns import IDENTIFIER_COLUMNS, map_cod_columns, read_cod_table
 
 # Columns that stay however sparse they are: the library's own tools ask for them by name.
-ALWAYS_KEPT = ("cod_id", *CELL_COLUMNS, "volume", "formula", "spacegroup_number")
+ALWAYS_KEPT = (
+    *("cod_id", *CELL_COLUMNS, "volume", "formula", "spacegroup_number"),
+    *("status", "flags", "error"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ def clean_cod_metadata(
     drop_identifiers : bool, default=True
         Drop what names one entry or one paper (authors, title, pages, DOI, revision, ...).
     keep : sequence of str, default=()
-        Columns that are never dropped. The id, the cell, the volume, the formula and the
-        space-group number never are.
+        Columns that are never dropped. The id, the cell, the volume, the formula, the
+        space-group number, ``status``, ``flags`` and ``error`` never are.
     exclude_status : sequence of str, default=("errors", "retracted")
         Values of COD's ``status`` that remove a row; ``"warnings"`` is the third.
     exclude_duplicates : bool, default=True
