@@ -11,13 +11,14 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple
 
+import gemmi
+
 from crystalml.crystallography._spacegroup_settings import listed_settings, unlisted_setting
 
 # Where two groups could claim a key, the lower rank has the better right to it.
 _LISTED, _DERIVED, _ABBREVIATED, _MULTIPLIED, _MISPRINTED = 0, 10, 20, 30, 40
 
 _AXES = "abc"
-_FOURFOLD = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
 
 # Centrings of a monoclinic cell that is not multiplied, by the place of the unique axis.
 _MONOCLINIC_CENTRINGS = {0: "PBCI", 1: "PACI", 2: "PABI"}
@@ -65,7 +66,7 @@ def _listed_names():
         if crystal_class in ("2", "m", "2/m"):
             short = " ".join((lattice, *[e for e in elements if e != "1"]))
             yield _abbreviation(lattice, elements), short, setting
-        for tokens in _derived(lattice, elements, crystal_class, group.operations()):
+        for tokens in _derived(lattice, elements, crystal_class, group):
             yield _DERIVED, " ".join((lattice, *tokens)), setting
         if lattice == "R" and setting.qualifier == "H" and crystal_class in ("3", "32"):
             # The Protein Data Bank writes H for hexagonal axes in its two rhombohedral groups.
@@ -79,79 +80,90 @@ def _abbreviation(lattice, elements):
     return (_ABBREVIATED if usual else _MULTIPLIED) + (1, 0, 0)[place] * 2 + (0, 0, 1)[place]
 
 
-def _derived(lattice, elements, crystal_class, operations):
+def _derived(lattice, elements, crystal_class, group):
     """Yield the elements of full and otherwise equivalent symbols of one listed setting."""
     if crystal_class in ("mm2", "mmm"):
-        short = list(product(*_double_glides(lattice, elements, operations)))
-        yield from short
-        if crystal_class == "mmm":
-            axes = [_twofold_axes(operations, place) for place in range(3)]
-            for tokens in short:
-                yield from product(*map(_axis_over_plane, axes, tokens))
+        yield from _derived_orthorhombic(lattice, elements, crystal_class, _axial_elements(group))
     elif crystal_class == "4/mmm":
         primary, secondary, tertiary = elements
-        for full in _axis_over_plane(_twofold_axes(operations, 0), secondary):
+        for full in _axis_over_plane(_axial_elements(group).twofold[0], secondary):
             yield primary, full, f"2/{tertiary}"
+            yield primary, full, tertiary
     elif crystal_class in ("-3m", "6/mmm"):
         yield [f"2/{e}" if e[0] in "mc" else e for e in elements]
-    elif crystal_class == "m-3":
-        for primary in _axis_over_plane(_twofold_axes(operations, 2), elements[0]):
-            yield primary, "-3"
-            yield primary, "3"
-        yield elements[0], "3"
-    elif crystal_class == "m-3m":
-        for primary in _axis_over_plane(_fourfold_axes(operations), elements[0]):
-            yield primary, "-3", f"2/{elements[2]}"
-            yield primary, "3", f"2/{elements[2]}"
-        yield elements[0], "3", elements[2]
+    elif crystal_class in ("m-3", "m-3m"):
+        yield from _derived_cubic(elements, crystal_class, _axial_elements(group))
+
+
+def _derived_orthorhombic(lattice, elements, crystal_class, axial):
+    """Yield the symbols with e or the other letter for a double glide, and the full ones."""
+    short = list(product(*_double_glides(lattice, elements, axial.glides)))
+    yield from short
+    if crystal_class == "mmm":
+        for tokens in short:
+            yield from product(*map(_axis_over_plane, axial.twofold, tokens))
+
+
+def _derived_cubic(elements, crystal_class, axial):
+    """Yield the full symbols, and the symbols that older editions spell with 3 for -3."""
+    axes = axial.twofold[2] if crystal_class == "m-3" else axial.fourfold
+    for threefold in ("-3", "3"):
+        yield elements[0], threefold, *elements[2:]
+        for primary in _axis_over_plane(axes, elements[0]):
+            yield primary, threefold, *[f"2/{element}" for element in elements[2:]]
 
 
 def _axis_over_plane(axes, plane):
     """Full elements for a plane that is perpendicular to some axes."""
-    return [f"{axis}/{plane}" for axis in axes]
+    return [f"{axis}/{plane}" for axis in sorted(axes)]
 
 
-def _double_glides(lattice, elements, operations):
+def _double_glides(lattice, elements, glides):
     """For each element, the letters that mean the same: of a double glide plane, all three."""
     choices = []
-    for place, element in enumerate(elements):
-        pair = _AXES.replace(_AXES[place], "")
-        double = lattice in "ABC" and element in pair and set(pair) <= _glides(operations, place)
+    for axis, element, found in zip(_AXES, elements, glides, strict=True):
+        pair = _AXES.replace(axis, "")
+        double = lattice in "ABC" and element in pair and set(pair) <= found
         choices.append([*pair, "e"] if double else [element])
     return choices
 
 
-def _diagonal(operation):
-    """Signs on the diagonal of a rotation that maps each axis to itself, or None."""
-    signs = [operation.rot[i][i] // operation.DEN for i in range(3)]
-    entries = sum(entry != 0 for row in operation.rot for entry in row)
-    return signs if entries == 3 and all(signs) else None
+class _AxialElements(NamedTuple):
+    """Symmetry elements along the cell axes a, b and c."""
+
+    twofold: list
+    glides: list
+    fourfold: set
 
 
-def _glides(operations, place):
-    """Letters of the axial glides perpendicular to one axis."""
-    letters = set()
-    wanted = [-1 if i == place else 1 for i in range(3)]
-    for operation in operations:
-        if _diagonal(operation) == wanted:
-            along = [i for i in range(3) if i != place and operation.tran[i] % operation.DEN]
-            halves = all(2 * operation.tran[i] % operation.DEN == 0 for i in along)
-            if len(along) == 1 and halves:
-                letters.add(_AXES[along[0]])
-    return letters
+def _axial_elements(group):
+    """Collect 2 and 21, axial glides a, b, c, and (along c) 4 to 43 of a listed setting."""
+    axial = _AxialElements([set(), set(), set()], [set(), set(), set()], set())
+    for operation in group.operations():
+        kind, place = _kinds_of_rotation().get(str(operation.rot), (None, None))
+        shift = [t % operation.DEN * 4 // operation.DEN for t in operation.tran]
+        if kind == "twofold":
+            axial.twofold[place].add("21" if shift[place] else "2")
+        elif kind == "fourfold":
+            axial.fourfold.add(("4", "41", "42", "43")[shift[place]])
+        elif kind == "plane":
+            along = [i for i in range(3) if i != place and shift[i]]
+            if len(along) == 1 and shift[along[0]] == 2:
+                axial.glides[place].add(_AXES[along[0]])
+    return axial
 
 
-def _twofold_axes(operations, place):
-    """Which of 2 and 21 run along one cell axis."""
-    wanted = [1 if i == place else -1 for i in range(3)]
-    found = [op for op in operations if _diagonal(op) == wanted]
-    return sorted({"21" if op.tran[place] % op.DEN else "2" for op in found})
-
-
-def _fourfold_axes(operations):
-    """Which of 4, 41, 42 and 43 run along c."""
-    found = [op for op in operations if [[e // op.DEN for e in row] for row in op.rot] == _FOURFOLD]
-    return sorted({("4", "41", "42", "43")[op.tran[2] % op.DEN * 4 // op.DEN] for op in found})
+@cache
+def _kinds_of_rotation():
+    """Map the rotations of gemmi operations to the axial element they belong to."""
+    unit = gemmi.Op.DEN
+    kinds = {str([[0, -unit, 0], [unit, 0, 0], [0, 0, unit]]): ("fourfold", 2)}
+    for place in range(3):
+        signs = [unit if i == place else -unit for i in range(3)]
+        for kind, factor in (("twofold", 1), ("plane", -1)):
+            rows = [[factor * signs[i] if i == j else 0 for j in range(3)] for i in range(3)]
+            kinds[str(rows)] = (kind, place)
+    return kinds
 
 
 def _unlisted_names():

@@ -12,9 +12,10 @@ from crystalml.crystallography._spacegroup_settings import (
     reference_setting,
 )
 
-_ROTATION = r"""-?[1-6][1-5abcnuvwdxyz'"*=]*"""
+# One rotation: order, axis and translation. The first may follow the lattice without a space.
+_ROTATION = r"""-?[1-6](?:[xyz'"*=]?(?:[1-5]|[abcnuvwd]+)?|[1-5][xyz'"*=])"""
 _CHANGE = r"\s*\([-+*/.\d\sxyz,]+\)"
-_HALL = re.compile(rf"-?[pabcirfhst](\s*{_ROTATION})+({_CHANGE})?")
+_HALL = re.compile(rf"-?[pabcirfhst]\s*{_ROTATION}(\s{_ROTATION})*({_CHANGE})?")
 # What a Hall symbol may have and a Hermann-Mauguin symbol never has.
 _ONLY_HALL = re.compile(r"""^-|\d['"*=]?[uvwxyz]|\d[abcdn]|["*=]|\([^)]*\)$""")
 
@@ -28,13 +29,18 @@ _SCHOENFLIES = {
 
 
 def listed_hall(text):
-    """Find a Hall symbol that the table lists, written with the table's spacing."""
-    return _listed_halls().get(text)
+    """Find a Hall symbol that the table lists, with the table's spacing or underscores for it."""
+    return _listed_halls().get(text if " " in text else text.replace("_", " "))
 
 
 def find_hall(text, *, strict=True):
     """Find the group that a Hall symbol generates; with `strict`, only if it is plainly Hall."""
     listed = listed_hall(text)
+    if not strict:
+        # Elsewhere an underscore hints at a magnetic lattice, as in "P_2c 2".
+        text = text.replace("_", " ")
+    if listed is None and " " not in text:
+        listed = _unspaced_halls().get(text)
     if listed or not _HALL.fullmatch(text) or (strict and not _ONLY_HALL.search(text)):
         return listed
     try:
@@ -51,6 +57,15 @@ def find_hall(text, *, strict=True):
 def _listed_halls():
     """Map Hall symbols in lower case to their settings."""
     return {setting.hall.lower(): setting for setting, _ in reversed(listed_settings())}
+
+
+@cache
+def _unspaced_halls():
+    """Map Hall symbols without spaces to their settings, where they are still unambiguous."""
+    claims = {}
+    for text, setting in _listed_halls().items():
+        claims.setdefault(text.replace(" ", ""), []).append(setting)
+    return {text: c[0] for text, c in claims.items() if len({s.number for s in c}) == 1}
 
 
 def find_schoenflies(text):

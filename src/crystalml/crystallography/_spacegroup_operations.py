@@ -58,10 +58,10 @@ def _from_texts(texts):
     if not texts:
         return None
     try:
-        operations = [_parsed(text) for text in texts]
-    except (RuntimeError, ValueError):  # how gemmi says that a text is no triplet
+        return setting_of_operations([_parsed(text) for text in texts])
+    except (RuntimeError, ValueError):
+        # How gemmi says that a text is no triplet, or that the operations generate no end.
         return None
-    return setting_of_operations(operations)
 
 
 def _parsed(text):
@@ -69,7 +69,10 @@ def _parsed(text):
     plain = _LEADING_COUNT.sub("", text.strip(" \t\r\n'\";,").lower())
     if not set(plain) <= set("xyz0123456789+-*/., \t"):
         raise ValueError(text)
-    return gemmi.Op(plain).wrap()
+    operation = gemmi.Op(plain).wrap()
+    if abs(operation.det_rot()) != operation.DEN**3:
+        raise ValueError(text)
+    return operation
 
 
 def setting_of_operations(operations):

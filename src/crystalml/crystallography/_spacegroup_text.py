@@ -24,7 +24,7 @@ _MARKUP = [
         (r"<sub>|~(?=\d~)", "_"),
         (r"\\(?:mathrm|mathit|mathbf|text|rm|it|bf)\b|\\[,;:! ]|</?[a-z]+>|[${}~]", ""),
         (r"(?<=[2346])\(([1-5])\)", r"_\1"),  # P2(1)/c
-        (r"(\d)-(?!\s*\d)", r"-\1"),  # P 1-, R 3-m
+        (r"(\d)-(?=\s|[mcnd]?$)", r"-\1"),  # P 1-, R 3-m
         (r"\^(\d)\^(\d)", r"^\1\2"),
     )
 ]
@@ -63,10 +63,10 @@ class Parts(NamedTuple):
 def take_apart(text):
     """Separate a symbol from quotes, markup, number, origin choice and change of basis."""
     text = _without_quotes(unicodedata.normalize("NFKC", text.translate(_CHARACTERS)))
-    hall = spaced(text.replace("''", '"'))
+    hall = " ".join(text.replace("''", '"').lower().split())
     for pattern, replacement in _MARKUP:
         text = pattern.sub(replacement, text)
-    text = text.strip().rstrip(' \t.,;"')
+    text = text.strip().rstrip(' \t.,;:"')
     found = {"choice": "", "number": "", "basis": ""}
     rest = None
     while rest != text:
@@ -76,7 +76,7 @@ def take_apart(text):
                 match = None if found[name] else pattern.search(text)
                 if match:
                     found[name] = match[match.lastindex].lower()
-                    text = text[: match.start()].rstrip(" \t.,;")
+                    text = text[: match.start()].rstrip(" \t.,;:")
     number = int(found["number"] or 0)
     return Parts(text, hall, found["choice"], number, found["basis"])
 

@@ -34,7 +34,7 @@ def spacegroup_symbol(numbers):
     """Short Hermann-Mauguin symbol of each space group, in its reference setting.
 
     The spelling is the one CIF asks for, with a space between the symmetry directions and the
-    letters that were current until 1992 (``C m c a``, not ``C m c e``), as in gemmi's tables.
+    glide letters of the older editions (``C m c a``, not ``C m c e``), as in gemmi's table.
 
     Parameters
     ----------
