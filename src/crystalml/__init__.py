@@ -6,17 +6,16 @@ Importing this package loads no other: every name below loads its module on firs
 from crystalml._lazy import lazy_exports
 from crystalml._version import __version__
 
-__getattr__, __dir__, _public = lazy_exports(
+__getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "crystallography": (),
         "datasets": (),
-        "descriptors": (),
+        "descriptors": ("CellDescriptors", "CompositionDescriptors"),
         "exceptions": (),
-        "io": (),
+        "io": ("CIFReader", "CODClient", "read_cif", "read_cifs"),
         "model_selection": (),
-        "neural": (),
+        "neural": ("MLPNetClassifier", "MLPNetRegressor"),
         "plotting": (),
     },
 )
-__all__ = [*_public, "__version__"]

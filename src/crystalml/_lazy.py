@@ -11,8 +11,8 @@ def lazy_exports(package, modules):
     package : str
         The package's ``__name__``.
     modules : dict of str to sequence of str
-        Module path relative to the package -> the public names it defines. An empty
-        sequence exports the module itself, under its own name.
+        Module path relative to the package -> the public names it defines. The module
+        itself is exported too, unless its name is private.
 
     Returns
     -------
@@ -20,7 +20,7 @@ def lazy_exports(package, modules):
         ``(__getattr__, __dir__, __all__)`` for the package to bind.
     """
     home = {name: module for module, names in modules.items() for name in names}
-    submodules = {module for module, names in modules.items() if not names}
+    submodules = {module for module in modules if not module.startswith("_")}
     public = sorted(home.keys() | submodules)
 
     def __getattr__(name):  # noqa: N807
