@@ -4,7 +4,7 @@ Importing this package loads no other: every name below loads its module on firs
 """
 
 from crystalml._lazy import lazy_exports
-from crystalml._version import __version__
+from crystalml._version import __version__ as __version__
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
