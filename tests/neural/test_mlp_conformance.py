@@ -1,9 +1,6 @@
 """scikit-learn's own checks of the MLP estimators."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
-
-pytest.importorskip("skorch")
 
 from crystalml.neural import MLPNetClassifier, MLPNetRegressor
 

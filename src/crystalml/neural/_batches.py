@@ -1,9 +1,13 @@
-"""Mini-batches as slices of tensors: a data loader would collate them row by row."""
+"""Rows in slices, for training and prediction: a data loader would collate them row by row."""
 
 from itertools import pairwise
 
+import numpy as np
 import torch
 
+from crystalml.neural._torch_state import threads
+
+PREDICTION_ROWS = 4096  # large enough to fill the kernels, small enough for the caches
 _BLOCK_ROWS = 8192  # rows permuted at a time: bounds the memory, and stays in the caches
 
 
@@ -54,3 +58,42 @@ class PermutedBatches(Batches):
             bounds = self.bounds[first : first + self.batches_per_block + 1]
             block = self._gather(order[bounds[0] : bounds[-1]])
             yield from self._slices(block, [bound - bounds[0] for bound in bounds])
+
+
+def apply_in_slices(net, X, finish, *, n_threads):
+    """Run the module over `X` in slices, and collect what `finish` makes of each output.
+
+    Parameters
+    ----------
+    net : Net
+        Trained.
+    X : ndarray of float32 of shape (n_samples, n_features)
+        Inputs.
+    finish : callable
+        Takes the module's output for a slice, gives an array with as many rows.
+    n_threads : int or None
+        Threads of torch while this runs.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ...)
+    """
+    module, device = net.module_, net.device
+    with threads(n_threads), torch.inference_mode():
+        if len(X) <= PREDICTION_ROWS:
+            return finish(module(as_tensor(X, device)))
+        result = None
+        for start in range(0, len(X), PREDICTION_ROWS):
+            rows = slice(start, start + PREDICTION_ROWS)
+            part = finish(module(as_tensor(X[rows], device)))
+            if result is None:
+                result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
+            result[rows] = part
+    return result
+
+
+def as_tensor(array, device="cpu"):
+    """Wrap an array without copying it where that is possible."""
+    if not array.flags.writeable:  # torch has no read-only tensors
+        array = array.copy()
+    return torch.from_numpy(array).to(device)

@@ -33,7 +33,7 @@ random_state : int, RandomState or None, default=None
     Decides the initial weights, the order of the rows, dropout and the validation rows. The
     global generators of torch, NumPy and Python are left as they are, whatever is given.
 warm_start : bool, default=False
-    Let `fit` go on from the weights of the fit before, with a new optimiser.
+    Let `fit` go on from the weights of the fit before, with a new optimiser and schedule.
 device : {"auto", "cpu", "cuda"} or str, default="cpu"
     Where to compute; ``"auto"`` takes a CUDA device if there is one, ``"cuda:1"`` a certain one.
     Nets as small as the default are usually not faster there.
@@ -53,11 +53,14 @@ COMMON_ATTRIBUTES = """
 net_ : skorch.NeuralNet
     The trained net; ``net_.module_`` is the torch module.
 history_ : DataFrame
-    One row per epoch: ``epoch, train_loss, valid_loss, valid_accuracy, duration`` (seconds) and
-    ``learning_rate``, with validation columns as far as there was validation, and whatever the
-    callbacks recorded. Training losses are means over the epoch, with dropout on.
+    One row per epoch: ``epoch, train_loss, valid_loss, valid_accuracy`` (classifiers),
+    ``duration`` (seconds) and ``learning_rate``, and whatever the callbacks recorded; validation
+    columns only where there was validation. Training losses are means over the epoch, taken
+    before each step and with dropout on.
 n_iter_ : int
     Number of epochs trained.
+best_epoch_ : int
+    Epoch whose weights are kept: the one of the lowest validation loss, or the last.
 n_features_in_ : int
     Number of input columns.
 feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -32,9 +32,15 @@ def held_out_rows(strata, fraction, *, groups, random_state):
     return _grouped(strata, fraction, groups, random_state)
 
 
-def rows_of_splitter(splitter, X, y, groups, *, caller):
-    """Return the first (training, validation) pair of row numbers of a user's splitter."""
-    train, valid = (np.asarray(rows) for rows in next(iter(splitter.split(X, y, groups))))
+def rows_of_splitter(splitter, X, y, groups, used, *, caller):
+    """Return the first (training, validation) pair of a user's splitter, as far as rows count."""
+    parts = next(iter(splitter.split(X, y, groups)))
+    train, valid = (np.intersect1d(rows, used) for rows in parts)
+    if not (train.size and valid.size):
+        raise InvalidInputError(
+            f"{caller}: the first split of validation_splitter {splitter!r} has {train.size} rows "
+            f"to train on and {valid.size} to validate on that count; both need at least one."
+        )
     if np.intersect1d(train, valid).size:
         raise InvalidInputError(
             f"{caller}: validation_splitter {splitter!r} puts rows on both sides of its first "

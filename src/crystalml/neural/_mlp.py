@@ -4,7 +4,8 @@ from numbers import Integral, Real
 
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
-from crystalml.neural._base import BaseNetClassifier, BaseNetRegressor
+from crystalml.neural._base_classifier import BaseNetClassifier
+from crystalml.neural._base_regressor import BaseNetRegressor
 from crystalml.neural._documentation import document_common
 from crystalml.neural._modules import ACTIVATIONS, MLP
 

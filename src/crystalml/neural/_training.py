@@ -8,22 +8,21 @@ one of them listens.
 """
 
 from collections import defaultdict
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PrintLog
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.dataset import Dataset
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 from torch.utils.data import Subset
 
 from crystalml._progress import progress_bar
 from crystalml.exceptions import InvalidInputError
-from crystalml.neural._batches import Batches, PermutedBatches
-from crystalml.neural._torch_state import threads
-
-PREDICTION_ROWS = 4096  # large enough to fill the kernels, small enough for the caches
+from crystalml.neural._batches import PREDICTION_ROWS, Batches, PermutedBatches, as_tensor
 
 _FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 _OPTIMIZERS = {
@@ -132,6 +131,7 @@ class _BestWeights(EarlyStopping):
     def on_train_end(self, net, **kwargs):
         super().on_train_end(net, **kwargs)
         self.best_model_weights_ = None  # the net has them now: pickle them once
+        net.kept_epoch_ = self.best_epoch_
 
 
 class _Watch(Callback):
@@ -143,12 +143,37 @@ class _Watch(Callback):
     def on_epoch_end(self, net, **kwargs):
         rate = net.optimizer_.param_groups[0]["lr"]
         net.history.record("learning_rate", rate)
-        loss = net.history[-1, "train_loss"]
-        if not np.isfinite(loss):
-            raise InvalidInputError(
-                f"{self.caller}: the training loss became {loss!r} in epoch {len(net.history)}. "
-                f"Scale the inputs (StandardScaler) or lower learning_rate={net.lr!r}."
-            )
+        for name, loss in _losses(net).items():
+            if not np.isfinite(loss):
+                raise InvalidInputError(
+                    f"{self.caller}: {name} became {loss!r} in epoch {len(net.history)}. "
+                    f"Scale the inputs (StandardScaler) or lower learning_rate={net.lr!r}."
+                )
+
+
+class _Schedule(Callback):
+    """Change the learning rate after each epoch; every training starts the schedule anew."""
+
+    def __init__(self, scheduler, monitor):
+        self.scheduler = scheduler
+        self.monitor = monitor
+
+    def on_train_begin(self, net, **kwargs):
+        if self.scheduler == "cosine":
+            self.scheduler_ = CosineAnnealingLR(net.optimizer_, T_max=net.max_epochs)
+        elif self.scheduler == "plateau":
+            self.scheduler_ = ReduceLROnPlateau(net.optimizer_)
+        else:
+            self.scheduler_ = self.scheduler(net.optimizer_)
+
+    def on_epoch_end(self, net, **kwargs):
+        if isinstance(self.scheduler_, ReduceLROnPlateau):
+            self.scheduler_.step(net.history[-1, self.monitor])
+        else:
+            self.scheduler_.step()
+
+    def on_train_end(self, net, **kwargs):
+        self.scheduler_ = None  # it refers to the optimiser, which a pickle should hold once
 
 
 class _EpochBar(Callback):
@@ -167,16 +192,19 @@ class _EpochBar(Callback):
         )
 
     def on_epoch_end(self, net, **kwargs):
-        last = net.history[-1]
-        losses = {
-            name: f"{last[name]:.4g}" for name in ("train_loss", "valid_loss") if name in last
-        }
+        losses = {name: f"{loss:.4g}" for name, loss in _losses(net).items()}
         self.bar_.set_postfix(losses, refresh=False)
         self.bar_.update()
 
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
         self.bar_ = None  # a bar cannot be pickled
+
+
+def _losses(net):
+    """Return the losses of the last epoch by name; without validation rows there is one."""
+    last = net.history[-1]
+    return {name: last[name] for name in ("train_loss", "valid_loss") if name in last}
 
 
 def build_net(estimator, criterion, module_parameters, *, max_epochs, validated, scheduler, device):
@@ -216,7 +244,7 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
         iterator_valid__batch_size=PREDICTION_ROWS,
         dataset=RowData,
         train_split=None,
-        callbacks=_callbacks(estimator, scheduler, max_epochs, validated),
+        callbacks=_callbacks(estimator, scheduler, validated),
         verbose=int(estimator.verbose),
         device=str(device),
         **{f"module__{name}": value for name, value in module_parameters.items()},
@@ -228,17 +256,22 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
 def _optimizer(estimator):
     """Return the optimiser class and its parameters, fused into one kernel where torch can."""
     optimizer, parameters = _OPTIMIZERS.get(estimator.optimizer, (estimator.optimizer, {}))
+    if not issubclass(optimizer, torch.optim.Optimizer):
+        raise InvalidInputError(
+            f"{type(estimator).__name__}: optimizer={optimizer!r} is no subclass of "
+            f"torch.optim.Optimizer; give one, or a name of {sorted(_OPTIMIZERS)}."
+        )
     fused = {"fused": True} if optimizer in _FUSED_OPTIMIZERS else {}
     return optimizer, {"weight_decay": estimator.weight_decay, **parameters, **fused}
 
 
-def _callbacks(estimator, scheduler, max_epochs, validated):
+def _callbacks(estimator, scheduler, validated):
     """List the callbacks in the order in which they are told."""
     name = type(estimator).__name__
     # Clones, as a fit must not change the objects it was given.
     callbacks = [EpochTimer(), _Watch(name), *clone(estimator.callbacks or [], safe=False)]
     if scheduler is not None:
-        callbacks.append(_scheduler(scheduler, max_epochs, validated))
+        callbacks.append(_Schedule(scheduler, "valid_loss" if validated else "train_loss"))
     if estimator.progress:
         callbacks.append(_EpochBar(estimator.progress, name))
     if estimator.verbose:
@@ -254,20 +287,6 @@ def _callbacks(estimator, scheduler, max_epochs, validated):
             )
         )
     return callbacks
-
-
-def _scheduler(scheduler, max_epochs, validated):
-    """Turn the parameter `scheduler` into skorch's callback."""
-    if scheduler == "cosine":
-        return LRScheduler(
-            torch.optim.lr_scheduler.CosineAnnealingLR, T_max=max_epochs, event_name=None
-        )
-    if scheduler == "plateau":
-        monitor = "valid_loss" if validated else "train_loss"
-        return LRScheduler(
-            torch.optim.lr_scheduler.ReduceLROnPlateau, monitor=monitor, event_name=None
-        )
-    return LRScheduler(scheduler, event_name=None)
 
 
 def continue_from(net, previous, *, with_optimizer, caller):
@@ -307,25 +326,17 @@ def train(net, X, y, weight, train_rows, valid_rows):
     train_rows, valid_rows : ndarray of int
         Row numbers of the two parts; the second may be None.
     """
-    net.stopped_early_ = False
     data = RowData(
-        *(None if part is None else _tensor(part, net.device) for part in (X, y, weight))
+        *(None if part is None else as_tensor(part, net.device) for part in (X, y, weight))
     )
     parts = Subset(data, train_rows), None if valid_rows is None else Subset(data, valid_rows)
     net.notify("on_train_begin", X=parts[0], y=None)
-    try:
+    with suppress(_StopTraining):
         net.fit_loop(parts)
-    except _StopTraining:
-        net.stopped_early_ = True
+    net.kept_epoch_ = len(net.history_)
     net.notify("on_train_end", X=parts[0], y=None)
+    net.optimizer_.zero_grad()
     net.module_.eval()
-
-
-def _tensor(array, device="cpu"):
-    """Wrap an array without copying it where that is possible."""
-    if not array.flags.writeable:  # torch has no read-only tensors
-        array = array.copy()
-    return torch.from_numpy(array).to(device)
 
 
 def history_frame(net):
@@ -338,38 +349,6 @@ def history_frame(net):
         ]
     )
     return table.rename(columns={"dur": "duration"})
-
-
-def apply_in_slices(net, X, finish, *, n_threads):
-    """Run the module over `X` in slices, and collect what `finish` makes of each output.
-
-    Parameters
-    ----------
-    net : Net
-        Trained.
-    X : ndarray of float32 of shape (n_samples, n_features)
-        Inputs.
-    finish : callable
-        Takes the module's output for a slice, gives an array with as many rows.
-    n_threads : int or None
-        Threads of torch while this runs.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, ...)
-    """
-    module, device = net.module_, net.device
-    with threads(n_threads), torch.inference_mode():
-        if len(X) <= PREDICTION_ROWS:
-            return finish(module(_tensor(X, device)))
-        result = None
-        for start in range(0, len(X), PREDICTION_ROWS):
-            rows = slice(start, start + PREDICTION_ROWS)
-            part = finish(module(_tensor(X[rows], device)))
-            if result is None:
-                result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
-            result[rows] = part
-    return result
 
 
 def can_normalise_batches(module):

@@ -1,0 +1,155 @@
+"""What all net classifiers share."""
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from crystalml._validation import StrOptions
+from crystalml.exceptions import InvalidInputError
+from crystalml.neural._base import BaseNetEstimator
+from crystalml.neural._modules import ClassificationLoss
+
+
+class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
+    """Any labels in, probabilities in the order of ``classes_`` out."""
+
+    _criterion = ClassificationLoss
+    _y_checks = {}  # noqa: RUF012
+    _own_constraints = {  # noqa: RUF012
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Pass once over some rows, going on from the net as it is.
+
+        There is no validation and no scheduler here. The first call fixes the labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call only.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row in the loss, relative to the others of this call.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        if self.class_weight == "balanced":
+            raise InvalidInputError(
+                f"{type(self).__name__}: class_weight='balanced' needs all rows at once; give "
+                "partial_fit a dict of class weights instead."
+            )
+        if classes is None and not hasattr(self, "net_"):
+            raise InvalidInputError(
+                f"{type(self).__name__}: the first call of partial_fit must name all labels that "
+                "will ever come, as classes=[...]."
+            )
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
+    def predict(self, X):
+        """Return the most probable label of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        codes = self._apply(X, _largest)
+        return self.classes_[codes]
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``; rows sum to 1.
+        """
+        return self._apply(X, _probabilities)
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``; finite also where the probability is not.
+        """
+        return self._apply(X, _log_probabilities)
+
+    @property
+    def _n_outputs(self):
+        return len(self.classes_)
+
+    def _encode_target(self, y, weight, goes_on, classes=None):  # noqa: ARG002
+        """Fix ``classes_``, or hold the labels against them, and return the codes of `y`."""
+        check_classification_targets(y)
+        name = type(self).__name__
+        if not goes_on:
+            self.classes_ = np.unique(y if classes is None else classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise InvalidInputError(
+                f"{name}: classes {np.unique(classes)!r} differ from those of the fit before, "
+                f"{self.classes_!r}."
+            )
+        codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        unknown = self.classes_[codes] != y
+        if unknown.any():
+            raise InvalidInputError(
+                f"{name}: label {y[unknown.argmax()]!r} of row {unknown.argmax()} is not among "
+                f"the classes known so far, {self.classes_!r}. Name all labels in the first "
+                "partial_fit (classes=...), or fit anew with warm_start=False."
+            )
+        return codes.astype(np.int64)
+
+    def _strata(self, target):
+        return target
+
+    def _check_learnable(self, target):
+        present = np.unique(target)
+        if len(present) < 2:
+            raise InvalidInputError(
+                f"{type(self).__name__}: there is only one class, {self.classes_[present[0]]!r}, "
+                "among the rows that count. Give rows of at least two classes."
+            )
+
+    def _loss_weights(self, y, weight):
+        if self.class_weight is None:
+            return weight
+        by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        by_row = by_class[np.searchsorted(self.classes_, y)]
+        return by_row if weight is None else weight * by_row
+
+
+def _largest(logits):
+    return logits.argmax(dim=1).cpu().numpy()
+
+
+def _probabilities(logits):
+    return torch.softmax(logits.double(), dim=1).cpu().numpy()
+
+
+def _log_probabilities(logits):
+    return torch.log_softmax(logits.double(), dim=1).cpu().numpy()
