@@ -14,6 +14,9 @@ _ITERATION_LIMIT = 1000
 _SWAP_AB = np.array([1, 0, 2, 4, 3, 5])
 _SWAP_BC = np.array([0, 2, 1, 3, 5, 4])
 
+# Where the product of two vectors stands: at that of the third.
+_MIXED = {(0, 1): 5, (0, 2): 4, (1, 2): 3}
+
 
 def reduce_products(products, epsilon, *, with_basis):
     """Bring products to Niggli's normal form in place.
@@ -40,28 +43,64 @@ def reduce_products(products, epsilon, *, with_basis):
         for start in range(0, n, _CHUNK):
             chunk = slice(start, start + _CHUNK)
             part = None if basis is None else basis[:, :, chunk]
-            _reduce(products[:, chunk], epsilon[chunk], part)
+            _iterate(_approach, products[:, chunk], epsilon[chunk], part)
+            _iterate(_normalise, products[:, chunk], epsilon[chunk], part)
     return basis
 
 
-def _reduce(products, epsilon, basis):
-    """Iterate over the rows that still change."""
+def _iterate(step, products, epsilon, basis):
+    """Repeat a step on the rows that it still changes."""
     rows = np.flatnonzero(~np.isnan(products[0]))
     g, e = products[:, rows], epsilon[rows]
     t = None if basis is None else basis[:, :, rows]
     for _ in range(_ITERATION_LIMIT):
-        _sort(g, e, t)
-        _normalise_signs(g, e, t)
-        changed = _shorten(g, e, t)
-        done = ~changed
-        products[:, rows[done]] = g[:, done]
+        changed = step(g, e, t)
+        done, left = np.flatnonzero(~changed), np.flatnonzero(changed)
+        products[:, rows[done]] = g.take(done, axis=1)
         if basis is not None:
-            basis[:, :, rows[done]] = t[:, :, done]
-        if not changed.any():
+            basis[:, :, rows[done]] = t.take(done, axis=2)
+        if not left.size:
             return
-        rows, g, e = rows[changed], g[:, changed], e[changed]
-        t = None if t is None else t[:, :, changed]
+        if done.size:
+            rows, g, e = rows[left], g.take(left, axis=1), e[left]
+            t = None if t is None else t.take(left, axis=2)
     products[:, rows] = np.nan
+
+
+def _approach(g, _epsilon, t):
+    """Sort the vectors and subtract multiples of each from the longer ones; tell where.
+
+    This takes large strides on all rows alike, and leaves equalities to the normalisation.
+    """
+    _order(g, t, 0)
+    _order(g, t, 1)
+    _order(g, t, 0)
+    changed = np.zeros(g.shape[1], dtype=bool)
+    for short, long in ((0, 1), (1, 2), (0, 2)):
+        times = np.rint(0.5 * g[_MIXED[short, long]] / g[short])
+        changed |= times != 0.0
+        _subtract(g, t, slice(None), times, short, long)
+    return changed
+
+
+def _order(g, t, first):
+    """Exchange the vectors `first` and `first` + 1 where the first is longer."""
+    second = first + 1
+    swapped = g[first] > g[second]
+    for one, other in ((first, second), (first + 3, second + 3)):
+        kept = np.where(swapped, g[other], g[one])
+        g[other] = np.where(swapped, g[one], g[other])
+        g[one] = kept
+    if t is not None:
+        order = (_SWAP_AB if first == 0 else _SWAP_BC)[:3]
+        t[:] = np.where(swapped, -t[order], t)
+
+
+def _normalise(g, e, t):
+    """Take one round of the algorithm, steps 1 to 8; tell where it is not the last."""
+    _sort(g, e, t)
+    _normalise_signs(g, e, t)
+    return _shorten(g, e, t)
 
 
 def _sort(g, e, t):
@@ -106,13 +145,14 @@ def _normalise_signs(g, e, t):
 def _shorten(g, e, t):
     """Take steps 5 to 8: subtract vectors where that shortens or breaks a tie; tell where."""
     changed = np.zeros(g.shape[1], dtype=bool)
-    # (mixed product, subtrahend, minuend, mixed products that break ties)
-    for mixed, short, long, first, second in ((3, 1, 2, 4, 5), (4, 0, 2, 3, 5), (5, 0, 1, 3, 4)):
+    # (subtrahend, minuend, mixed products that break ties)
+    for short, long, first, second in ((1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 3, 4)):
+        mixed = _MIXED[short, long]
         rows = np.flatnonzero(~changed & (np.abs(g[mixed]) > g[short] - e))
         if rows.size:
             rows = rows[_is_long(g[:, rows], e[rows], mixed, short, first, second)]
             changed[rows] = True
-            _subtract(g, t, rows, mixed, short, long)
+            _subtract(g, t, rows, np.sign(g[mixed, rows]), short, long)
     total = g[3] + g[4] + g[5] + g[0] + g[1]
     rows = np.flatnonzero(~changed & (total < e))
     if rows.size:
@@ -130,17 +170,16 @@ def _is_long(g, e, mixed, short, first, second):
     return (excess > e) | ((excess >= -e) & tie)
 
 
-def _subtract(g, t, rows, mixed, short, long):
-    """Subtract the nearest multiple of the vector `short` from the vector `long`."""
-    # Whole multiples at once, so that very oblique cells take no more steps than others.
-    half = 0.5 * g[mixed, rows] / g[short, rows]
-    times = np.copysign(np.maximum(np.rint(np.abs(half)), 1.0), half)
+def _subtract(g, t, rows, times, short, long):
+    """Subtract `times` the vector `short` from the vector `long`."""
+    mixed = _MIXED[short, long]
     # 3 + i is the product that vector i has no part in: that of `long` and the third vector
     # stands at 3 + short, that of `short` and the third at 3 + long.
     with_long, with_short = 3 + short, 3 + long
-    g[long, rows] += times * (times * g[short, rows] - g[mixed, rows])
+    shift = times * g[short, rows]
+    g[long, rows] += times * (shift - g[mixed, rows])
     g[with_long, rows] -= times * g[with_short, rows]
-    g[mixed, rows] -= 2.0 * times * g[short, rows]
+    g[mixed, rows] -= 2.0 * shift
     if t is not None:
         t[long][:, rows] -= times.astype(np.int64) * t[short][:, rows]
 
