@@ -219,7 +219,7 @@ def as_formula_list(formulas, *, caller):
 def read_formulas(values, *, strip_charge=False):
     """Read a list of formulas; problems are reported in the table, never raised."""
     texts = values
-    if not all(type(value) is str for value in values):
+    if set(map(type, values)) - {str}:
         texts = [value if isinstance(value, str) else "" for value in values]
     rows, columns, amounts, is_read, has_deuterium = read_plain_formulas(texts)
     errors = np.full(len(values), None, dtype=object)

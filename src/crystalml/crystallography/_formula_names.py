@@ -251,4 +251,5 @@ def _amount_text(amount):
         return ""
     if amount.is_integer():
         return str(int(amount))
-    return np.format_float_positional(amount, trim="-")
+    text = repr(amount)
+    return text if "e" not in text else np.format_float_positional(amount, trim="-")
