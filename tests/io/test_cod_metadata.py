@@ -220,9 +220,40 @@ def test_numeric_frames_are_taken_too():
     assert clean_cod_metadata(table).table["volume"].tolist() == [179.43]
 
 
+def test_a_search_result_can_be_cleaned_too_and_its_csv(server, tmp_path):
+    retracted = HALITE | {"file": "1000042", "status": "retracted"}
+    server.answers["*"] = (200, as_csv(HALITE, NITRIDE, retracted))
+    found = client(server).search(text="salt")
+    found.to_csv(tmp_path / "found.csv", index=False)
+    direct = clean_cod_metadata(found)
+    saved = clean_cod_metadata(tmp_path / "found.csv")
+    raw = clean_cod_metadata(frame(HALITE, NITRIDE, retracted))
+    for other in (saved, raw):
+        pd.testing.assert_frame_equal(direct.table, other.table)
+        pd.testing.assert_frame_equal(direct.filters, other.filters)
+    assert direct.table["formula"].tolist() == ["Cl Na", "NaN"]
+    few = clean_cod_metadata(pd.DataFrame({"cod_id": [1000041]}), require_cell=False)
+    assert few.table["cod_id"].tolist() == [1000041]
+
+
+def test_real_entries_keep_their_formulas_and_space_groups(shared_data):
+    known = pd.read_csv(
+        shared_data / "cod_cells.csv.gz", dtype=str, keep_default_na=False, na_values=[""]
+    ).iloc[::5]
+    selection = known.rename(columns={"spacegroup_symbol": "sg", "volume": "vol"})
+    selection = selection.drop(columns=["spacegroup_number"])
+    selection["file"] = known["source_id"].str.removeprefix("cod-")
+    selection["formula"] = "- " + known["formula"] + " -"
+    table = clean_cod_metadata(selection, exclude_duplicates=False).table
+    assert table["formula"].tolist() == known["formula"].tolist()
+    assert table["spacegroup_number"].tolist() == known["spacegroup_number"].astype(int).tolist()
+    relative = table["v_formula"] / table["volume"] - 1
+    assert relative.abs().max() < 1e-3
+
+
 def test_bad_input_is_one_sentence():
     with pytest.raises(SchemaError, match="no column 'file'"):
-        clean_cod_metadata(pd.DataFrame({"cod_id": [1]}))
+        clean_cod_metadata(pd.DataFrame({"identifier": [1]}))
     with pytest.raises(InvalidInputError, match="max_missing is 5"):
         clean_cod_metadata(frame(HALITE), max_missing=5)
     with pytest.raises(InvalidInputError, match="temperature is 300"):

@@ -1,5 +1,12 @@
-"""Data sets: real cells from COD that come with the package, and synthetic crystals."""
+"""Data sets: cells from COD, those in the package and those to fetch, and synthetic crystals."""
 
-from crystalml.datasets._cod_inorganic import load_cod_inorganic
+from crystalml._lazy import lazy_exports
 
-__all__ = ["load_cod_inorganic"]
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "_cod_inorganic": ("load_cod_inorganic",),
+        "_fetch_cod": ("fetch_cod",),
+        "_synthetic": ("make_crystals",),
+    },
+)

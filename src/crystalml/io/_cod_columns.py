@@ -103,7 +103,7 @@ def read_cod_table(source):
     Raises
     ------
     SchemaError
-        If there is no column ``file``, the COD id.
+        If there is neither a column ``file``, COD's name of the id, nor ``cod_id``, ours.
     """
     if isinstance(source, pd.DataFrame):
         raw = source
@@ -119,7 +119,7 @@ def read_cod_table(source):
             encoding_errors="replace",
             quoting=csv.QUOTE_MINIMAL,
         )
-    if "file" not in raw.columns:
+    if "file" not in raw.columns and "cod_id" not in raw.columns:
         seen = ", ".join(map(repr, list(raw.columns)[:5]))
         raise SchemaError(
             f"clean_cod_metadata: there is no column 'file' with the COD id (columns: {seen}, "
@@ -131,6 +131,8 @@ def read_cod_table(source):
 def map_cod_columns(raw, *, source="COD"):
     """Turn COD's columns into the column schema, and extra columns under spelled-out names.
 
+    A table that has been mapped before, such as a search result or its CSV, keeps its columns.
+
     Returns
     -------
     table : DataFrame
@@ -140,6 +142,8 @@ def map_cod_columns(raw, *, source="COD"):
         COD column -> values that are no number where a number belongs; they are missing in
         `table`.
     """
+    if "file" not in raw.columns:
+        return _restore(raw), {}
     columns, unreadable = {}, {}
     for name in raw.columns:
         target, dtype = COD_COLUMNS.get(name, (name, "object"))
@@ -156,6 +160,27 @@ def map_cod_columns(raw, *, source="COD"):
         if name not in extras:
             extras[name] = _missing(TABLE_COLUMNS[name].dtype, len(extras))
     return extras[ordered].astype({n: c.dtype for n, c in TABLE_COLUMNS.items()}), unreadable
+
+
+def _restore(table):
+    """Give a mapped table its types back, which CSV has turned into text."""
+    dtypes = dict(COD_COLUMNS.values()) | {n: c.dtype for n, c in TABLE_COLUMNS.items()}
+    table = table.reset_index(drop=True)
+    for name in table.columns:
+        values, dtype = _plain_text(table[name]), dtypes.get(name, "object")
+        if dtype in ("float64", "Int64"):
+            values, _ = _numbers(values, dtype)
+        elif dtype == "boolean":
+            values = values.map({"True": True, "False": False, True: True, False: False})
+            values = values.astype(dtype)
+        table[name] = values
+    if "status" not in table:
+        _derive_cell(table)
+    for name in ("temperature", "pressure", "formula", "spacegroup_number"):
+        if name not in table:
+            table[name] = _missing(TABLE_COLUMNS[name].dtype, len(table))
+    table["flags"] = table["flags"].fillna("") if "flags" in table else ""
+    return table
 
 
 def _plain_text(values):

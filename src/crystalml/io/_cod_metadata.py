@@ -60,7 +60,8 @@ def clean_cod_metadata(
     ----------
     frame : DataFrame, path or bytes
         A selection as the COD serves it (CSV, or JSON read into a DataFrame) with its own
-        column names, such as the user's saved search with its 73 columns.
+        column names, such as the user's saved search with its 73 columns; or the result of
+        ``CODClient.search``, also saved as CSV.
     max_missing : float or None, default=0.5
         Columns with a larger fraction of missing values are dropped, counted after the row
         filters; None keeps all. The fraction looks at every row: for a model, set None here
@@ -93,7 +94,7 @@ def clean_cod_metadata(
     Raises
     ------
     SchemaError
-        If there is no column ``file``.
+        If there is no column ``file`` (or ``cod_id``).
     InvalidInputError
         If a parameter is outside its range.
 
