@@ -1,5 +1,3 @@
-import random
-
 import gemmi
 import numpy as np
 import pytest
@@ -30,7 +28,7 @@ def triplets(group):
 @pytest.mark.parametrize("group", TABLE, ids=lambda group: group.xhm())
 def test_every_listed_setting_is_found_again(group):
     texts = triplets(group)
-    random.Random(group.number).shuffle(texts)
+    texts = np.random.default_rng(group.number).permutation(texts).tolist()
     found = spacegroup_from_operations(texts)
     assert found.number == group.number
     assert set(triplets(gemmi.symops_from_hall(found.hall))) == set(texts)
@@ -82,8 +80,32 @@ def test_rounded_thirds_are_read():
 
 
 @pytest.mark.parametrize(
+    ("texts", "number", "centring"),
+    [
+        (["x,y,z", "-x+5/17,-y+4/17,-z+10/17"], 2, "P"),
+        (["x, y, z", "x+1/2, -y+347/863, -z+100/999"], 4, "P"),
+        (["x,y,z", "x+z+1/5,y,-z+3/5"], 8, "P"),
+        (["x,y,z", "x,-y+.477,-z+.7293"], 3, "P"),
+        (["x,y,z", "x,-y+.477,-z+.7293", "x,y+1/2,z+.5", "x,-y+.977,-z+.2293"], 3, "A"),
+        (["x,y,z", "x,-y+.477,-z+.7293", "x+1/2,y,z+.5", "x+.5,-y+.477,-z+.2293"], 5, "B"),
+        (["x,y,z", "-y+.123,x+.457,z", "-x-.334,-y+.580,z", "y-.457,-x+.123,z"], 75, "P"),
+    ],
+)
+def test_rounded_translations_of_odd_origins(texts, number, centring):
+    found = spacegroup_from_operations(texts)
+    assert (found.number, found.hall, found.centring) == (number, "", centring)
+
+
+@pytest.mark.parametrize(
     "texts",
     [
+        ["x,y,z", "-x+5/17,-y+4/17,-z+10/17", "x,-y,z"],
+        ["x,y,z", "-y+.123,x+.457,z", "-x-.334,-y+.580,z"],
+        ["x,y,z", "-x+5/17,-y,-z", "x,y,z+1/17"],
+        ["x,y,z", "-x+5/0,-y,-z"],
+        ["x,y,z", "-x+5/17,-y,-z*"],
+        ["x,y,z", "-x+5/17,-y,--z"],
+        ["x,y,z", "x+y+1/17,y,z"],
         [],
         ["x,y"],
         ["x,y,z", "nonsense"],
@@ -110,12 +132,8 @@ def test_one_string_is_refused():
 
 
 def test_shifted_origins_and_cells_without_a_listed_setting():
-    primitive_cubic_f = [
-        operation
-        for operation in triplets(
-            _transformed("F m -3 m", [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-        )
-    ]
+    primitive = _transformed("F m -3 m", [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    primitive_cubic_f = triplets(primitive)
     assert len(primitive_cubic_f) == 48
     found = spacegroup_from_operations(primitive_cubic_f)
     assert found == (225, "F m -3 m", "", "", "P")

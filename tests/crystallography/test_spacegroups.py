@@ -19,7 +19,7 @@ from crystalml.crystallography import (
 )
 from crystalml.exceptions import SpaceGroupError
 
-# Some versions of spglib announce that their errors will become exceptions; nothing here relies on either.
+# Some versions of spglib announce that their errors will become exceptions.
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
 
 NUMBERS = np.arange(1, 231)

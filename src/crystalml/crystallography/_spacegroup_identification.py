@@ -10,32 +10,31 @@ from functools import cache
 
 import numpy as np
 
-from crystalml.crystallography._spacegroup_settings import listed_settings, unlisted_setting
+from crystalml.crystallography._spacegroup_settings import listed_settings
 
 # Lattice vectors are compared in steps of 1/144 of a cell edge: fine enough for every
 # centring, and exact for all multiples of 1/2, 1/3 and their products.
 _STEPS = 144
 
 
-def identify(group):
-    """Find the type of a complete gemmi GroupOps; None if no listed setting can be reached."""
-    rotations, translations = _in_primitive_cell(*_as_arrays(group))
+def identify(rotations, translations, *, tolerance=1e-6):
+    """Find the number of the space group that all these operations, in cell units, are.
+
+    `tolerance` says how exact the translations are, after they were added up some times. None
+    if no listed setting can be reached.
+    """
+    rotations, translations = _in_primitive_cell(rotations, translations)
     if np.abs(rotations - np.rint(rotations)).max() > 1e-6:
         return None  # rounded or mistyped: such rotations leave no lattice unchanged
     rotations = np.rint(rotations)
     for basis in _standard_bases(rotations):
-        number = _match(*_in_basis(rotations, translations, basis))
+        number = _match(*_in_basis(rotations, translations, basis), tolerance)
         if number is not None:
-            return unlisted_setting(number, _centring_letter(group))
+            return number
     return None
 
 
-def _centring_letter(group):
-    """Letter of the centring, or nothing where gemmi knows none."""
-    return group.find_centering().strip("\0")
-
-
-def _as_arrays(group):
+def as_arrays(group):
     """Rotations (n, 3, 3) and translations (n, 3) of all operations, in cell units."""
     operations = list(group)
     denominator = operations[0].DEN
@@ -209,7 +208,7 @@ def _listed_operations():
     """Group the listed settings by their rotations and lattice, of which they have a few."""
     listed = {}
     for setting, group in listed_settings():
-        rotations, translations = _as_arrays(group.operations())
+        rotations, translations = as_arrays(group.operations())
         representatives, lattice = _in_basis(rotations, translations, np.eye(3))
         key = (tuple(sorted(representatives)), lattice.tobytes())
         rows = np.array([representatives[rotation] for rotation in key[0]])
@@ -217,7 +216,7 @@ def _listed_operations():
     return listed
 
 
-def _match(representatives, lattice):
+def _match(representatives, lattice, tolerance):
     """Find the number of the listed setting that an origin shift leads to, or None."""
     key = (tuple(sorted(representatives)), lattice.tobytes())
     listed = _listed_operations().get(key)
@@ -226,8 +225,9 @@ def _match(representatives, lattice):
     wanted = np.array([representatives[rotation] for rotation in key[0]])
     differences = np.array([rows - wanted for _, rows in listed]) @ np.linalg.inv(lattice / _STEPS)
     conditions = differences.reshape(len(listed), -1) @ _solvability(*key).T
-    solvable = np.abs(conditions - np.rint(conditions)).max(axis=1, initial=0.0) < 1e-6
-    return listed[np.argmax(solvable)][0] if solvable.any() else None
+    errors = np.abs(conditions - np.rint(conditions)).max(axis=1, initial=0.0)
+    best = np.argmin(errors)
+    return listed[best][0] if errors[best] < tolerance else None
 
 
 @cache

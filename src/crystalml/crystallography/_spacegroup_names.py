@@ -68,8 +68,8 @@ def _listed_names():
             yield _abbreviation(lattice, elements), short, setting
         for tokens in _derived(lattice, elements, crystal_class, group):
             yield _DERIVED, " ".join((lattice, *tokens)), setting
-        if lattice == "R" and setting.qualifier == "H" and crystal_class in ("3", "32"):
-            # The Protein Data Bank writes H for hexagonal axes in its two rhombohedral groups.
+        if lattice == "R" and setting.qualifier == "H":
+            # The Protein Data Bank and CCP4 write H for hexagonal axes of rhombohedral groups.
             yield _DERIVED, setting.hm.replace("R", "H"), setting
 
 

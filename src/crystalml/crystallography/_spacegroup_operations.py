@@ -5,8 +5,9 @@ from functools import lru_cache
 
 import gemmi
 
-from crystalml.crystallography._spacegroup_identification import identify
-from crystalml.crystallography._spacegroup_settings import listed_setting
+from crystalml.crystallography._spacegroup_identification import as_arrays, identify
+from crystalml.crystallography._spacegroup_rounded import setting_of_rounded_operations
+from crystalml.crystallography._spacegroup_settings import listed_setting, unlisted_setting
 from crystalml.exceptions import SpaceGroupError
 
 # Some files number their operations inside the text: "1 x,y,z", "(2) -x,-y,-z".
@@ -57,19 +58,20 @@ def _from_texts(texts):
     """Look up a tuple of coordinate triplets; most files share few lists, so remember them."""
     if not texts:
         return None
+    plain = [_LEADING_COUNT.sub("", text.strip(" \t\r\n'\";,").lower()) for text in texts]
     try:
-        return setting_of_operations([_parsed(text) for text in texts])
+        return setting_of_operations([_parsed(text) for text in plain])
     except (RuntimeError, ValueError):
-        # How gemmi says that a text is no triplet, or that the operations generate no end.
-        return None
+        # How gemmi says that a text is no triplet, that a translation is no multiple of 1/24,
+        # or that the operations generate no end.
+        return setting_of_rounded_operations(plain)
 
 
 def _parsed(text):
     """Read one triplet, with its translation brought into [0, 1)."""
-    plain = _LEADING_COUNT.sub("", text.strip(" \t\r\n'\";,").lower())
-    if not set(plain) <= set("xyz0123456789+-*/., \t"):
+    if not set(text) <= set("xyz0123456789+-*/., \t"):
         raise ValueError(text)
-    operation = gemmi.Op(plain).wrap()
+    operation = gemmi.Op(text).wrap()
     if abs(operation.det_rot()) != operation.DEN**3:
         raise ValueError(text)
     return operation
@@ -92,4 +94,7 @@ def setting_of_operations(operations):
 def setting_of_group(group):
     """Find the setting of a complete gemmi GroupOps, or None where it cannot be identified."""
     listed = gemmi.find_spacegroup_by_ops(group)
-    return listed_setting(listed) if listed else identify(group)
+    if listed:
+        return listed_setting(listed)
+    number = identify(*as_arrays(group))
+    return unlisted_setting(number, group.find_centering().strip("\0")) if number else None

@@ -22,7 +22,7 @@ _MARKUP = [
         (r"(\d)[\u0304\u0305]", r"-\1"),  # combining overline behind its digit
         (r"<sup>", "^"),
         (r"<sub>|~(?=\d~)", "_"),
-        (r"\\(?:mathrm|mathit|mathbf|text|rm|it|bf)\b|\\[,;:! ]|</?[a-z]+>|[${}~]", ""),
+        (r"\\(?:math(?:rm|it|bf)|text(?:it|bf|rm)?|rm|it|bf)\b|\\[,;:! ]|</?[a-z]+>|[${}~]", ""),
         (r"(?<=[2346])\(([1-5])\)", r"_\1"),  # P2(1)/c
         (r"(\d)-(?=\s|[mcnd]?$)", r"-\1"),  # P 1-, R 3-m
         (r"\^(\d)\^(\d)", r"^\1\2"),
