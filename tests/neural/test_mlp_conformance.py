@@ -7,7 +7,7 @@ from crystalml.neural import MLPNetClassifier, MLPNetRegressor
 _NOT_EQUIVALENT = (
     "mini-batches, dropout and the choice of validation rows draw rows whatever their weight, so "
     "a weight of 2 equals a repeated row in expectation only (exactly so for full batches: "
-    "tested in test_base.py)"
+    "tested in test_mlp.py)"
 )
 _EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": _NOT_EQUIVALENT,

@@ -117,10 +117,11 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         unknown = self.classes_[codes] != y
         if unknown.any():
+            row = int(unknown.argmax())
             raise InvalidInputError(
-                f"{name}: label {y[unknown.argmax()]!r} of row {unknown.argmax()} is not among "
-                f"the classes known so far, {self.classes_!r}. Name all labels in the first "
-                "partial_fit (classes=...), or fit anew with warm_start=False."
+                f"{name}: label {y.tolist()[row]!r} of row {row} is not among the classes known so "
+                f"far, {self.classes_!r}. Name all labels in the first partial_fit "
+                "(classes=...), or fit anew with warm_start=False."
             )
         return codes.astype(np.int64)
 
@@ -130,9 +131,10 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
     def _check_learnable(self, target):
         present = np.unique(target)
         if len(present) < 2:
+            label = self.classes_.tolist()[present[0]]
             raise InvalidInputError(
-                f"{type(self).__name__}: there is only one class, {self.classes_[present[0]]!r}, "
-                "among the rows that count. Give rows of at least two classes."
+                f"{type(self).__name__}: there is only one class, {label!r}, among the rows that "
+                "count. Give rows of at least two classes."
             )
 
     def _loss_weights(self, y, weight):
