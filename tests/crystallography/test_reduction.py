@@ -147,6 +147,19 @@ def test_very_oblique_cells():
     np.testing.assert_allclose(niggli_cell(oblique), niggli_cell(cell), rtol=1e-5)
 
 
+def test_needles_are_reduced_or_given_up_as_nan():
+    rng = np.random.default_rng(4)
+    lengths = 10.0 ** rng.uniform(-3.0, 5.0, (20_000, 3))
+    cells = np.hstack([lengths, rng.uniform(0.01, 179.99, (20_000, 3))])
+    cells = cells[~np.isnan(cell_volume(cells))]
+    reduced = niggli_cell(cells)
+    given_up = np.isnan(reduced[:, 0])
+    assert given_up.mean() < 0.01
+    np.testing.assert_allclose(
+        cell_volume(reduced[~given_up]), cell_volume(cells[~given_up]), rtol=1e-6
+    )
+
+
 @pytest.mark.parametrize("centring", CENTRINGS)
 def test_transformation_gives_the_reduced_metric(centring):
     cells = np.array([*SPECIAL, *random_cells(300, seed=3)])

@@ -89,8 +89,8 @@ def primitive_cell(cells, centring):
         a, b, c in Å, alpha, beta, gamma in degrees.
     centring : str or array-like of shape (n,) of str
         Centring letter of all cells or of each: P, A, B, C, I, F or R. R means the obverse
-        setting on hexagonal axes; a row on rhombohedral axes (gamma much nearer to alpha and
-        beta than 120 is to 90 degrees) is primitive already and stays as it is.
+        setting on hexagonal axes where gamma is more than 15 degrees above the mean of alpha
+        and beta, and otherwise rhombohedral axes, whose cell is primitive as it is.
 
     Returns
     -------
