@@ -225,8 +225,16 @@ def test_what_cannot_be_read(name):
         f"{name.__name__}: 3 of 6 formulas cannot be read (first: row 1, 'ThO2+x' contains"
     )
     assert str(caught.value).endswith("or use on_error='missing'.")
-    with pytest.raises(FormulaError, match="missing"):
+    with pytest.raises(FormulaError, match=f"{name.__name__}: the formula is missing"):
         name(None)
+    with pytest.raises(
+        FormulaError, match=f"{name.__name__}: 'ThO2\\+x' contains the variable 'x'"
+    ):
+        name("ThO2+x")
+    table = parse_formulas(values, on_error="report")
+    assert name(table, on_error="missing").tolist() == names.tolist()
+    with pytest.raises(FormulaError, match="3 of 6"):
+        name(table)
     assert name("SO4 2-", charges="strip") == name("SO4")
     with pytest.raises(InvalidInputError, match="on_error must be"):
         name(values, on_error="ignore")

@@ -14,7 +14,7 @@ from crystalml.crystallography._formula import (
     read_formulas,
 )
 from crystalml.crystallography._formula_ratios import reduced_amounts
-from crystalml.exceptions import InvalidInputError
+from crystalml.exceptions import FormulaError, InvalidInputError
 
 _CARBON, _HYDROGEN = ELEMENTS.index("C"), ELEMENTS.index("H")
 _ALPHABETICAL = np.argsort(np.argsort(ELEMENTS))  # rank of each element's symbol as text
@@ -161,6 +161,8 @@ def _named(caller, name_rows, formulas, on_error, charges):
         is_one = is_one_formula(formulas)
         values = [formulas] if is_one else as_formula_list(formulas, caller=caller)
         table, inverse = _read_distinct(values, strip_charge=charges == "strip")
+    if on_error == "raise" and is_one and table.errors[0] is not None:
+        raise FormulaError(f"{caller}: {table.errors[0]}")
     if on_error == "raise":
         raise_first_error(
             table.is_valid[inverse],
