@@ -417,6 +417,8 @@ def test_a_killed_process_loses_nothing_and_leaves_no_partial_file(server, tmp_p
     assert files_in(tmp_path) == {*map(path_of, ids), "manifest.jsonl"}
 
 
+needs_scripts = pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+
 FAKE_RSYNC = """#!{python}
 import pathlib, sys
 sys.path.insert(0, {here!r})
@@ -452,7 +454,7 @@ def install_fake_rsync(tmp_path, monkeypatch, *, status):
     return log
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a script with a shebang")
+@needs_scripts
 @pytest.mark.parametrize("status", [23, 10], ids=["partial", "connection lost"])
 def test_rsync_brings_a_list_of_files_that_are_checked_like_any(
     server, tmp_path, monkeypatch, status
@@ -474,6 +476,25 @@ def test_rsync_brings_a_list_of_files_that_are_checked_like_any(
     again = shy.download(good, dest, method="rsync")
     assert again.counts == {"verified": 8}
     assert log.read_text() == arguments, "a second run does not call rsync"
+
+
+@needs_scripts
+def test_an_interrupted_rsync_keeps_what_had_arrived(server, tmp_path, monkeypatch):
+    install_fake_rsync(tmp_path, monkeypatch, status=0)
+    run = subprocess.run
+
+    def interrupted(*args, **kwargs):
+        run(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    dest, ids = tmp_path / "dest", list(range(1000040, 1000050))
+    shy = client(server, rsync_url="rsync://127.0.0.1/cif/")
+    with pytest.raises(KeyboardInterrupt):
+        shy.download(ids, dest, method="rsync")
+    good = [i for i in ids if i not in (1000044, 1000047)]
+    assert files_in(dest) == {*map(path_of, good), "manifest.jsonl"}
+    assert shy.download(good, dest).counts == {"verified": 8}
 
 
 def test_rsync_is_named_when_it_is_missing_or_unknown(server, tmp_path, monkeypatch):

@@ -45,7 +45,8 @@ def cif_problem(body, cod_id, *, syntax=True):
     """
     if not body.strip():
         return "empty body"
-    start = body[:_PIECE].removeprefix(b"\xef\xbb\xbf").lstrip()
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    start = body[:_PIECE].lstrip()
     if start.startswith(b"<"):
         return "an HTML or XML page, not a CIF"
     if b"\0" in start:
@@ -71,10 +72,11 @@ def _first_word(start):
 
 
 def _identifiers_seen(body):
-    """Block names and database codes, by their looks."""
+    """First block name and first database code, by their looks."""
+    name, code = _BLOCK.search(body), _CODE.search(body)
     return (
-        {name.decode("latin-1") for name in _BLOCK.findall(body)},
-        {code.decode("ascii") for code in _CODE.findall(body)},
+        {name[1].decode("latin-1")} if name else set(),
+        {code[1].decode("ascii")} if code else set(),
     )
 
 
