@@ -8,6 +8,8 @@ _TOLERANCE = 1e-8
 _MOST_COMBINATIONS = 4096
 # Numbers per array while the combinations are enumerated.
 _BLOCK_NUMBERS = 2**17
+# Of the codes below; no element has that many states, and twelve digits are exact in a float.
+_BASE = 16.0
 # Sums closer than this are one: far below the tolerance, far above rounding.
 _SAME = 1e-10
 # More different sums than this lie closer together than the tolerance in any real range.
@@ -24,53 +26,74 @@ class ChargeBalance:
         for row, states in enumerate(oxidation_states):
             self._states[row, : len(states)] = states
 
-    def is_possible(self, elements, amounts):
-        """Tell for formulas of k elements, both arrays of shape (k, m), whether one is neutral.
+    def is_possible(self, table):
+        """Tell for every row of a CSR matrix of amounts whether a combination is neutral.
 
-        Elements with one state only shift the sum; the formulas are taken together by the
+        Elements with one state only shift the sum. The formulas are taken together by the
         numbers of states of the others, and all their combinations enumerated at once.
         """
-        counts = self._counts[elements]
-        order = np.argsort(-counts, axis=0, kind="stable")
-        elements, amounts, counts = (
-            np.take_along_axis(array, order, axis=0) for array in (elements, amounts, counts)
+        n_rows = table.shape[0]
+        rows = np.repeat(np.arange(n_rows), np.diff(table.indptr))
+        counts = self._counts[table.indices]
+        single = self._states[table.indices, 0] * table.data
+        fixed = np.bincount(rows, np.where(counts == 1, single, 0.0), minlength=n_rows)
+        possible = np.abs(fixed) <= _TOLERANCE
+
+        # What remains: the entries with a choice, in order of falling numbers of states.
+        choice = np.flatnonzero(counts > 1)
+        choice = choice[np.lexsort((-counts[choice], rows[choice]))]
+        rows_of_choice, counts_of_choice = rows[choice], counts[choice]
+        starts = np.searchsorted(rows_of_choice, np.arange(n_rows))
+        code = np.bincount(
+            rows_of_choice,
+            counts_of_choice * _BASE ** (np.arange(len(choice)) - starts[rows_of_choice]),
+            minlength=n_rows,
         )
-        charges = self._states[elements] * amounts[:, :, None]
-        fixed = np.where(counts == 1, charges[:, :, 0], 0.0).sum(axis=0)
-        n_combinations = counts.prod(axis=0, dtype=float)
-        possible = np.zeros(len(fixed), dtype=bool)
-        few = np.flatnonzero((n_combinations > 0) & (n_combinations <= _MOST_COMBINATIONS))
-        for rows in _alike(np.maximum(counts[:, few], 1), few):
-            sizes = counts[:, rows[0]]
-            sizes = sizes[sizes > 1]
-            step = max(1, _BLOCK_NUMBERS // int(sizes.prod()))
-            for start in range(0, len(rows), step):
-                part = rows[start : start + step]
-                possible[part] = _any_neutral(fixed[part], charges[:, part], sizes)
-        for row in np.flatnonzero(n_combinations > _MOST_COMBINATIONS):
-            own = [charge[:n] for charge, n in zip(charges[:, row], counts[:, row], strict=True)]
-            possible[row] = _reaches_zero(own)
+        logarithm = np.bincount(rows_of_choice, np.log(counts_of_choice), minlength=n_rows)
+        many = logarithm > np.log(_MOST_COMBINATIONS) + 1e-9
+        for group in _alike(code, np.flatnonzero((code > 0.0) & ~many)):
+            sizes = _digits(code[group[0]])
+            entries = choice[starts[group] + np.arange(len(sizes))[:, None]]
+            charges = self._states[table.indices[entries]] * table.data[entries][:, :, None]
+            possible[group] = _any_neutral(fixed[group], charges, sizes)
+        for row in np.flatnonzero(many).tolist():
+            entries = choice[starts[row] : starts[row] + np.sum(rows_of_choice == row)]
+            elements, amounts = table.indices[entries], table.data[entries]
+            charges = [
+                self._states[element, : self._counts[element]] * amount
+                for element, amount in zip(elements, amounts, strict=True)
+            ]
+            possible[row] = _reaches_zero([fixed[[row]], *charges])
+        possible[rows[counts == 0]] = False  # no state is known of some element
         return possible
 
 
-def _alike(counts, rows):
-    """Group rows whose columns of `counts`, shape (k, len(rows)), are equal."""
-    if not len(rows):
-        return []
-    powers = float(counts.max() + 1) ** np.arange(len(counts))
-    # Elements with one state add nothing to the code; at most twelve have more.
-    codes = (counts > 1) * counts
-    _, inverse = np.unique(powers @ codes, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    return np.split(rows[order], np.flatnonzero(np.diff(inverse[order])) + 1)
+def _alike(codes, rows):
+    """Split rows into groups of equal codes."""
+    order = rows[np.argsort(codes[rows], kind="stable")]
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1) if len(order) else []
+
+
+def _digits(code):
+    """Read the numbers of states out of a code, the digit of the lowest place first."""
+    code, digits = int(code), []
+    while code:
+        code, digit = divmod(code, int(_BASE))
+        digits.append(digit)
+    return digits
 
 
 def _any_neutral(fixed, charges, sizes):
-    """Enumerate all combinations of the elements that have `sizes` states."""
-    sums = fixed[:, None]
-    for charge, size in zip(charges, sizes, strict=False):
-        sums = (sums[:, :, None] + charge[:, None, :size]).reshape(len(sums), -1)
-    return (np.abs(sums) <= _TOLERANCE).any(axis=1)
+    """Enumerate the combinations of n elements with `sizes` states; charges is (n, m, states)."""
+    possible = np.zeros(len(fixed), dtype=bool)
+    step = max(1, _BLOCK_NUMBERS // int(np.prod(sizes)))
+    for start in range(0, len(fixed), step):
+        part = slice(start, start + step)
+        sums = fixed[part, None]
+        for charge, size in zip(charges, sizes, strict=True):
+            sums = (sums[:, :, None] + charge[part, None, :size]).reshape(len(sums), -1)
+        possible[part] = (np.abs(sums, out=sums) <= _TOLERANCE).any(axis=1)
+    return possible
 
 
 def _reaches_zero(charges):

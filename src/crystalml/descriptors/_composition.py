@@ -51,7 +51,8 @@ class CompositionDescriptors(StatelessTransformer):
           ``Stoichiometry()``);
         - ``"magpie"``, ``"deml"``, ``"matminer"``, ``"matscholar_el"``, ``"megnet_el"``,
           ``"optical"``, ``"mp_transport"``: statistics of elemental properties
-          (``ElementProperty.from_preset(...)``);
+          (``ElementProperty.from_preset(...)``). For ``"optical"`` matminer fits its table on
+          first use, which takes some seconds, and keeps it in the folder ``~/.matminer``;
         - ``"valence_orbitals"``: shares of s, p, d and f electrons in the valence electrons
           (``ValenceOrbital(props=["frac"])``);
         - ``"ionic_character"``: whether common oxidation states can balance, one for each
@@ -162,7 +163,7 @@ class CompositionDescriptors(StatelessTransformer):
             If matminer or pymatgen is needed and not installed.
         """
         self._families()
-        self._validated(X, reset=True)
+        self._columns(X, reset=True)
         return self
 
     def transform(self, X):
@@ -188,7 +189,7 @@ class CompositionDescriptors(StatelessTransformer):
             As ``fit``.
         """
         families = self._families()
-        formulas, rows_of = distinct(self._validated(X, reset=False))
+        formulas, rows_of = distinct(self._formulas(X))
         if self.memory is None:
             reading = read(formulas, charges=self.charges)
             self._refuse(reading.errors, _gaps(reading, families), formulas, rows_of)
@@ -225,7 +226,7 @@ class CompositionDescriptors(StatelessTransformer):
         """
         import pandas as pd
 
-        formulas, rows_of = distinct(self._validated(X, reset=False))
+        formulas, rows_of = distinct(self._formulas(X))
         reading = read(formulas, charges=self.charges)
         names, statistics, _ = self._options()
         gaps = _gaps(reading, build_families(names, statistics, impute=False))
@@ -268,14 +269,14 @@ class CompositionDescriptors(StatelessTransformer):
             statistics = tuple(statistics)
         return tuple(names), statistics, self.missing == "mean"
 
-    def _validated(self, X, *, reset):
-        """Return the formulas as a list, or the amounts as a CSR matrix."""
+    def _columns(self, X, *, reset):
+        """Return the one column of formulas, or the checked matrix of amounts."""
         known = reset or hasattr(self, "n_features_in_")
         if not is_amounts(X):
             column = one_column(X, caller=_CALLER)
             if known:
                 validate_data(self, column, reset=reset, skip_check_array=True)
-            return as_list(column)
+            return column
         if known:
             X = validate_data(self, X, reset=reset, **_CHECK_AMOUNTS)
         else:
@@ -285,7 +286,12 @@ class CompositionDescriptors(StatelessTransformer):
                 f"{_CALLER}: the matrix of element amounts has shape {X.shape}; give "
                 f"{len(ELEMENTS)} columns, by atomic number."
             )
-        return sparse.csr_array(X)
+        return X
+
+    def _formulas(self, X):
+        """Return a list of formulas, or the amounts as a CSR matrix."""
+        column = self._columns(X, reset=False)
+        return sparse.csr_array(column) if is_amounts(column) else as_list(column)
 
     def _refuse(self, errors, gaps, formulas, rows_of):
         """Raise for unreadable formulas, and for missing data, unless told otherwise."""
@@ -327,6 +333,8 @@ def _gaps(reading, families):
     for family in families:
         for element, properties in family.gaps.items():
             lacking.setdefault(element, []).extend(properties)
+    if not lacking:
+        return {}
     gaps = {}
     table = reading.amounts
     entries = np.flatnonzero(np.isin(table.indices, list(lacking)))

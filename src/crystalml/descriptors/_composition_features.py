@@ -4,8 +4,9 @@ A chunk of m formulas of k elements is two arrays of shape (k, m). Every family 
 writes its columns for one chunk, so that nothing larger than a chunk exists beside the output.
 """
 
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations, pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,10 +24,12 @@ _CHUNK_NUMBERS = 2**16
 class Chunk:
     """Formulas with equally many elements."""
 
-    def __init__(self, elements, amounts):
-        """Hold columns of elements and their amounts, both of shape (k, m)."""
-        self.elements = elements
-        self.amounts = amounts
+    def __init__(self, table, formulas, k):
+        """Take the elements and amounts, both of shape (k, m), of m rows of a CSR matrix."""
+        entries = table.indptr[formulas] + np.arange(k)[:, None]
+        self.formulas = formulas
+        self.elements = table.indices[entries]
+        self.amounts = table.data[entries]
 
     @cached_property
     def total(self):
@@ -43,13 +46,25 @@ class Chunk:
         return np.abs(self.amounts - largest) <= _ABSOLUTE + _RELATIVE * largest
 
 
-class Stoichiometry:
+class Family:
+    """Descriptors that are computed together."""
+
+    labels: tuple[str, ...] = ()
+    # Numbers kept per formula and element while at work.
+    numbers_per_element = 1
+    # Column of an element that lacks data -> the properties it lacks.
+    gaps: dict[int, tuple[str, ...]] = MappingProxyType({})
+
+    def begin(self, table):  # noqa: ARG002
+        """Look at the whole CSR matrix of amounts; return what fills the columns of a chunk."""
+        return self.fill
+
+
+class Stoichiometry(Family):
     """Norms of the vector of atomic fractions."""
 
     powers = (0, 2, 3, 5, 7, 10)
     labels = tuple(f"{power}-norm" for power in powers)
-    numbers_per_element = 1
-    gaps = {}  # noqa: RUF012 - read only
 
     def fill(self, chunk, out):
         """Write the number of elements and the five norms."""
@@ -62,12 +77,10 @@ class Stoichiometry:
             out[:, column] = power.sum(axis=0) ** (1.0 / self.powers[column])
 
 
-class ElementFractions:
+class ElementFractions(Family):
     """Atomic fraction of each of the 118 elements."""
 
     labels = ELEMENTS
-    numbers_per_element = 1
-    gaps = {}  # noqa: RUF012 - read only
 
     def fill(self, chunk, out):
         """Scatter the fractions into their columns."""
@@ -75,7 +88,7 @@ class ElementFractions:
         out[np.arange(len(out)), chunk.elements] = chunk.fractions
 
 
-class ElementStatistics:
+class ElementStatistics(Family):
     """Statistics of elemental properties over the atoms of a formula."""
 
     def __init__(self, table, statistics):
@@ -97,7 +110,7 @@ class ElementStatistics:
             out[:, position::n_statistics] = STATISTICS[name](values)
 
 
-class ValenceOrbitals:
+class ValenceOrbitals(Family):
     """Mean number of valence electrons per orbital, or their share in all valence electrons."""
 
     _PROPERTIES = ("NsValence", "NpValence", "NdValence", "NfValence", "NValence")
@@ -116,14 +129,13 @@ class ValenceOrbitals:
         out[:] = mean[:, :4] / mean[:, 4:] if self._as_fraction else mean[:, :4]
 
 
-class IonicCharacter:
+class IonicCharacter(Family):
     """Whether common oxidation states can balance, and how ionic the pairs of elements are.
 
     Each element takes one oxidation state, as in matminer's ``IonProperty(fast=True)``.
     """
 
     labels = ("compound possible", "max ionic char", "avg ionic char")
-    numbers_per_element = 1
 
     def __init__(self, electronegativities, oxidation_states):
         difference = electronegativities[:, None] - electronegativities
@@ -131,10 +143,16 @@ class IonicCharacter:
         self._balance = ChargeBalance(oxidation_states)
         self.gaps = _gaps(electronegativities[:, None], ("X",), "PymatgenData")
 
-    def fill(self, chunk, out):
-        """Write the three numbers; an element alone counts as possible and not ionic."""
+    def begin(self, table):
+        """Search for neutral combinations of all formulas at once."""
+        possible = self._balance.is_possible(table)
+        possible[np.diff(table.indptr) == 1] = True  # an element alone
+        return partial(self._fill, possible)
+
+    def _fill(self, possible, chunk, out):
+        """Write the three numbers; an element alone is not ionic."""
         elements, fractions = chunk.elements, chunk.fractions
-        out[:, 0] = len(elements) == 1 or self._balance.is_possible(elements, chunk.amounts)
+        out[:, 0] = possible[chunk.formulas]
         largest = np.full(len(out), 0.0 if len(elements) == 1 else -np.inf)
         mean = np.zeros(len(out))
         for i, j in combinations(range(len(elements)), 2):
@@ -234,7 +252,7 @@ def fill_block(families, table, rows_of, out):
 
     Parameters
     ----------
-    families : list of objects with ``labels`` and ``fill``
+    families : sequence of Family
         In the order of the columns of `out`.
     table : csr_array of shape (n_formulas, 118)
         Amounts. Rows without elements give NaN.
@@ -251,13 +269,14 @@ def fill_block(families, table, rows_of, out):
     position[rank] = np.arange(len(rank))
     rows = np.argsort(position[rows_of], kind="stable")
     position = position[rows_of[rows]]
+    fills = [(len(family.labels), family.begin(table)) for family in families]
     widest = max(family.numbers_per_element for family in families)
     for start, stop, k in _chunks(n_elements[rank], widest):
         first, last = np.searchsorted(position, (start, stop))
         if k == 0:
             out[rows[first:last]] = np.nan
             continue
-        block = _compute_chunk(families, table, rank[start:stop], k, out.shape[1])
+        block = _compute_chunk(fills, Chunk(table, rank[start:stop], k), out.shape[1])
         out[rows[first:last]] = block[position[first:last] - start]
 
 
@@ -271,17 +290,14 @@ def _chunks(n_elements, widest):
             yield start, min(start + size, end), k
 
 
-def _compute_chunk(families, table, formulas, k, width):
-    """Compute all families for formulas of k elements, as a block of `width` columns."""
-    entries = table.indptr[formulas] + np.arange(k)[:, None]
-    chunk = Chunk(table.indices[entries], table.data[entries])
-    block = np.empty((len(formulas), width))
+def _compute_chunk(fills, chunk, width):
+    """Let all families write their columns of a block of `width` columns."""
+    block = np.empty((len(chunk.formulas), width))
     start = 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        for family in families:
-            stop = start + len(family.labels)
-            family.fill(chunk, block[:, start:stop])
-            start = stop
+        for n_columns, fill in fills:
+            fill(chunk, block[:, start : start + n_columns])
+            start += n_columns
     return block
 
 

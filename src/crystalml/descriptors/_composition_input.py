@@ -65,9 +65,10 @@ def distinct(formulas):
     n = len(formulas) if isinstance(formulas, list) else formulas.shape[0]
     if not _are_texts(formulas):  # pymatgen compares compositions with a tolerance
         return formulas, np.arange(n)
-    index = {formula: position for position, formula in enumerate(dict.fromkeys(formulas))}
+    index = dict.fromkeys(formulas)
     if len(index) == n:
         return formulas, np.arange(n)
+    index = {formula: position for position, formula in enumerate(index)}
     return list(index), np.fromiter(map(index.__getitem__, formulas), dtype=np.intp, count=n)
 
 

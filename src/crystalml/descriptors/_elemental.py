@@ -1,6 +1,5 @@
 """Tables of elemental properties, read once from the data that matminer and pymatgen bring."""
 
-import tempfile
 import warnings
 from functools import cache
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 
 from crystalml._dependencies import import_optional
 from crystalml.crystallography import ELEMENTS
+from crystalml.descriptors._transport import transport_contributions
 
 _NEEDED_BY = "CompositionDescriptors"
 
@@ -26,7 +26,6 @@ class _Source(NamedTuple):
 
     data_class: str
     properties: tuple[str, ...] | None  # None: all that the source has
-    unpacks: bool = False  # the source unpacks files into a folder of its own
 
 
 _MAGPIE = (
@@ -49,8 +48,8 @@ SOURCES = {
     "matminer": _Source("PymatgenData", tuple(_PYMATGEN.split())),
     "matscholar_el": _Source("MatscholarElementData", None),
     "megnet_el": _Source("MEGNetElementData", None),
-    "optical": _Source("OpticalData", None, unpacks=True),
-    "mp_transport": _Source("TransportData", None, unpacks=True),
+    "optical": _Source("OpticalData", None),
+    "mp_transport": _Source("TransportData", None),
 }
 
 
@@ -62,11 +61,15 @@ def elemental_table(name, *, impute):
     most sources the mean over the elements that have one. Without, it is NaN.
     """
     source = SOURCES[name]
-    with tempfile.TemporaryDirectory() as folder:
-        options = {"saving_dir": folder} if source.unpacks else {}
-        data = _matminer_data(source.data_class, impute_nan=impute, **options)
-    properties = source.properties or tuple(data.prop_names)
-    values = _read(data, properties)
+    if name == "mp_transport":
+        properties, values = transport_contributions(needed_by=_NEEDED_BY)
+        if impute:
+            values = np.where(np.isnan(values), np.nanmean(values, axis=0), values)
+    else:
+        data = _matminer_data(source.data_class, impute_nan=impute)
+        properties = source.properties or tuple(data.prop_names)
+        values = _read(data, properties)
+    values.flags.writeable = False
     return ElementalTable(source.data_class, properties, values)
 
 
@@ -109,5 +112,4 @@ def _read(data, properties):
                 except KeyError:  # so say some sources that they lack the element
                     continue
                 values[row, column] = np.nan if value is None else value
-    values.flags.writeable = False
     return values
