@@ -49,13 +49,13 @@ def test_all_systems_come_in_the_order_of_international_tables():
     ("number", "text"),
     [
         (1, "$P1$"),
-        (2, r"$P\bar{1}$"),
+        (2, r"$P\overline{1}$"),
         (14, "$P2_{1}/c$"),
         (19, "$P2_{1}2_{1}2_{1}$"),
         (149, "$P312$"),
         (178, "$P6_{1}22$"),
         (194, "$P6_{3}/mmc$"),
-        (225, r"$Fm\bar{3}m$"),
+        (225, r"$Fm\overline{3}m$"),
     ],
 )
 def test_space_groups_are_shown_by_typeset_symbol(number, text):
@@ -67,7 +67,7 @@ def test_point_groups_are_typeset_and_all_fit():
     numbers = np.arange(1, 231)
     names = tick_labels(plot_confusion_matrix(numbers, numbers, level="point_group").xaxis)
     assert len(names) == 32
-    assert names[-1] == r"$m\bar{3}m$"
+    assert names[-1] == r"$m\overline{3}m$"
     assert "$622$" in names
 
 
@@ -75,7 +75,7 @@ def test_the_rarest_labels_are_merged():
     y_true = np.repeat([225, 62, 14, 2], [4, 3, 2, 1])
     y_pred = np.where(y_true == 2, 14, y_true)
     ax = plot_confusion_matrix(y_true, y_pred, level="space_group", max_labels=3)
-    assert tick_labels(ax.xaxis) == ["$Pnma$", r"$Fm\bar{3}m$", "2 others"]
+    assert tick_labels(ax.xaxis) == ["$Pnma$", r"$Fm\overline{3}m$", "2 others"]
     assert tick_labels(ax.yaxis)[-1] == "2 others (3)"
     np.testing.assert_array_equal(ax.images[0].get_array(), np.eye(3))
 

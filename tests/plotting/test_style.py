@@ -30,8 +30,17 @@ def test_importing_the_package_loads_no_matplotlib():
     assert result.stdout.strip() == "False"
 
 
+class NoMatplotlib:
+    """Stand before all finders as if matplotlib were not installed."""
+
+    def find_spec(self, name, path, target=None):
+        if name == "matplotlib":
+            raise ModuleNotFoundError("No module named 'matplotlib'", name=name)
+
+
 def test_missing_matplotlib_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in ("matplotlib", "matplotlib.pyplot"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [NoMatplotlib(), *sys.meta_path])
     with pytest.raises(MissingDependencyError, match="plot_learning_curve needs matplotlib"):
         plot_learning_curve(pd.DataFrame({"epoch": [1], "train_loss": [1.0]}))

@@ -18,6 +18,8 @@ _TITLES = {
 }
 # Cells of larger matrices are too small for a number at the default size.
 _MOST_ANNOTATED = 16
+# Tick labels of more rows than this would touch.
+_MOST_AT_FULL_SIZE = 36
 
 
 def plot_confusion_matrix(
@@ -71,7 +73,7 @@ default="crystal_system"
     side = float(np.clip(2.2 + 0.5 * len(names), 4.8, 11))
     ax = axes_or_new(ax, needed_by="plot_confusion_matrix", figsize=(side + 1, side))
     image = ax.imshow(share, vmin=0, vmax=1, cmap=cmap)
-    small = {"fontsize": "small"} if len(names) > _MOST_ANNOTATED else {}
+    small = {"fontsize": "small"} if len(names) > _MOST_AT_FULL_SIZE else {}
     ticks = np.arange(len(names))
     ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", **small)
     rows = [f"{name} ({total:,})" for name, total in zip(names, totals[:, 0], strict=True)]

@@ -36,4 +36,4 @@ def typeset_spacegroup(symbol):
 
 def typeset_point_group(symbol):
     """Typeset a Hermann-Mauguin point group: a bar over the number instead of a minus."""
-    return "$" + re.sub(r"-(\d)", r"\\bar{\1}", symbol) + "$"
+    return "$" + re.sub(r"-(\d)", r"\\overline{\1}", symbol) + "$"
