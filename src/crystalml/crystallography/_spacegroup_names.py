@@ -16,7 +16,10 @@ import gemmi
 from crystalml.crystallography._spacegroup_settings import listed_settings, unlisted_setting
 
 # Where two groups could claim a key, the lower rank has the better right to it.
-_LISTED, _DERIVED, _ABBREVIATED, _MULTIPLIED, _MISPRINTED = 0, 10, 20, 30, 40
+_LISTED, _DERIVED, _ABBREVIATED, _MULTIPLIED, _ABBREVIATED_MULTIPLIED, _MISPRINTED = range(
+    0, 60, 10
+)
+_AXIS_RANK = {1: 0, 2: 1, 0: 2}  # place of the unique axis: b, c, a
 
 _AXES = "abc"
 
@@ -74,10 +77,10 @@ def _listed_names():
 
 
 def _abbreviation(lattice, elements):
-    """Rank of an abbreviated monoclinic symbol: unique axis b before c before a."""
+    """Rank of an abbreviated monoclinic symbol: usual cells first, unique axis b before c, a."""
     place = next(i for i, element in enumerate(elements) if element != "1")
     usual = lattice in _MONOCLINIC_CENTRINGS[place]
-    return (_ABBREVIATED if usual else _MULTIPLIED) + (1, 0, 0)[place] * 2 + (0, 0, 1)[place]
+    return (_ABBREVIATED if usual else _ABBREVIATED_MULTIPLIED) + _AXIS_RANK[place]
 
 
 def _derived(lattice, elements, crystal_class, group):
@@ -189,7 +192,7 @@ def _monoclinic(number, lattice, place, element):
     elements[place] = element
     setting = unlisted_setting(number, lattice)
     yield _MULTIPLIED, " ".join((lattice, *elements)), setting
-    yield _abbreviation("other", elements) + 3, f"{lattice} {element}", setting
+    yield _ABBREVIATED_MULTIPLIED + _AXIS_RANK[place], f"{lattice} {element}", setting
 
 
 def _multiplied_tetragonal():

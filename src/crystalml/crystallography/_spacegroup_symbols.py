@@ -1,5 +1,6 @@
 """Which space group a symbol means, in any spelling met in real files."""
 
+import re
 from functools import lru_cache
 
 import gemmi
@@ -17,6 +18,9 @@ from crystalml.crystallography._spacegroup_settings import (
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 
 _NOTATIONS = ("any", "hermann-mauguin", "hall")
+
+# Longer texts are prose; nothing is gained by searching them for symbols.
+_LONGEST = 200
 
 # Words for the origin and the axes -> the qualifier of the table. S and Z are those of ICSD.
 _CHOICES = {"1": "1", "2": "2", "s": "1", "z": "2", "h": "H", "hr": "H", "r": "R"}
@@ -78,7 +82,9 @@ def find_spacegroup(symbol, *, notation="any"):
         raise InvalidInputError(
             f"find_spacegroup: notation is {notation!r}, must be one of {', '.join(_NOTATIONS)}."
         )
-    return _find(symbol, notation) if isinstance(symbol, str) else None
+    if not isinstance(symbol, str) or len(symbol) > _LONGEST:
+        return None
+    return _find(symbol, notation)
 
 
 def spacegroup_number(symbols, *, on_error="raise"):
@@ -162,9 +168,10 @@ def _find_equal(alternatives):
 
 def _read(parts, notation):
     """Choose between the notations."""
-    if not parts.symbol or parts.symbol.isdigit():
-        number = int(parts.symbol or parts.number or 0)
-        return reference_setting(number) if 1 <= number <= 230 else None
+    if not parts.symbol:
+        return _find_number(parts.number)
+    if parts.symbol == parts.hall and re.fullmatch("[1-9][0-9]{0,2}", parts.symbol):
+        return _find_number(int(parts.symbol))
     if notation == "hall":
         return find_hall(parts.hall, strict=False)
     if "^" in parts.symbol:
@@ -178,6 +185,11 @@ def _read(parts, notation):
     if hall and hall.number != setting.number and not _is_exact(parts.symbol):
         return hall if notation == "any" else None
     return setting
+
+
+def _find_number(number):
+    """Give the reference setting of a number that stands alone."""
+    return reference_setting(number) if 1 <= number <= 230 else None
 
 
 def _is_exact(symbol):
