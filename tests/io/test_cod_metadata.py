@@ -254,6 +254,9 @@ def test_real_entries_keep_their_formulas_and_space_groups(shared_data):
 def test_bad_input_is_one_sentence():
     with pytest.raises(SchemaError, match="no column 'file'"):
         clean_cod_metadata(pd.DataFrame({"identifier": [1]}))
+    for wrong in (b"", b'file,a\n1,2,3,4\n"torn'):
+        with pytest.raises(SchemaError, match="no CSV table"):
+            clean_cod_metadata(wrong)
     with pytest.raises(InvalidInputError, match="max_missing is 5"):
         clean_cod_metadata(frame(HALITE), max_missing=5)
     with pytest.raises(InvalidInputError, match="temperature is 300"):

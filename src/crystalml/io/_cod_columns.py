@@ -1,6 +1,5 @@
 """What the columns of COD's own tables mean, and how they become the column schema."""
 
-import csv
 from io import BytesIO
 from os import PathLike
 
@@ -110,15 +109,7 @@ def read_cod_table(source):
     else:
         if isinstance(source, bytes):
             source = BytesIO(source)
-        raw = pd.read_csv(
-            source,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            encoding="utf-8",
-            encoding_errors="replace",
-            quoting=csv.QUOTE_MINIMAL,
-        )
+        raw = _read_csv(source)
     if "file" not in raw.columns and "cod_id" not in raw.columns:
         seen = ", ".join(map(repr, list(raw.columns)[:5]))
         raise SchemaError(
@@ -126,6 +117,24 @@ def read_cod_table(source):
             "...). Give a selection as the COD serves it, CSV or JSON with its own column names."
         )
     return raw
+
+
+def _read_csv(source):
+    """Read every value as text."""
+    try:
+        return pd.read_csv(
+            source,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            encoding="utf-8",
+            encoding_errors="replace",
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise SchemaError(
+            f"clean_cod_metadata: the selection is no CSV table ({error}). Save it again from "
+            "the COD as CSV, or give a DataFrame."
+        ) from error
 
 
 def map_cod_columns(raw, *, source="COD"):

@@ -77,7 +77,7 @@ def clean_cod_metadata(
         Remove rows that COD marks as a duplicate of another entry (``duplicateof``), and
         repetitions of one id.
     exclude_on_hold : bool, default=True
-        Remove rows that are not released yet (``onhold``).
+        Remove rows whose depositor asked for a later release (``onhold`` has a date).
     exclude_theoretical : bool, default=True
         Remove computed structures (``method``).
     temperature, pressure : tuple of (float or None, float or None), default=None

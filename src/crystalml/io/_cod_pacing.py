@@ -16,18 +16,22 @@ class Pacer:
         self._delay = delay
         self._lock = threading.Lock()
         self._next_start = 0.0
+        self._rest_until = 0.0
 
     def wait(self, stop):
         """Block until this thread may send its request."""
         with self._lock:
             start = max(time.monotonic(), self._next_start)
             self._next_start = start + self._delay
-        pause(start - time.monotonic(), stop)
+        # A rest may be asked for while this thread waits for its turn.
+        while (moment := max(start, self._rest_until)) > (now := time.monotonic()):
+            pause(moment - now, stop)
 
     def hold(self, seconds):
         """Let nobody start for `seconds`: the server asked for a rest."""
         with self._lock:
-            self._next_start = max(self._next_start, time.monotonic() + seconds)
+            self._rest_until = max(self._rest_until, time.monotonic() + seconds)
+            self._next_start = max(self._next_start, self._rest_until)
 
 
 def pause(seconds, stop):
