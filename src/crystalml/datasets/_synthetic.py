@@ -67,7 +67,7 @@ def make_crystals(
         listed numbers alike (a number that is listed twice comes twice as often).
     length_su : float, default=0.0
         Standard deviation of normal noise in the cell lengths, relative to the length, from 0
-        to 0.05; 3e-4 is that of a freshly indexed powder pattern.
+        to 0.05.
     angle_su : float, default=0.0
         Standard deviation of normal noise in the cell angles in degrees, from 0 to 1.
     return_X_y : bool, default=False
