@@ -43,12 +43,13 @@ def element_symbols(formula):
 
 def test_bunch_has_the_shape_of_scikit_learns(cod):
     assert isinstance(cod, Bunch)
-    assert cod.data.shape == (18_736, 12)
+    assert cod.data.shape == (18_736, 9)
     assert cod.feature_names == cod.data.columns.tolist()
     assert cod.target.name == "spacegroup_number"
     assert cod.target.dtype == np.int64
     pd.testing.assert_frame_equal(cod.frame[cod.feature_names], cod.data)
     pd.testing.assert_series_equal(cod.frame["spacegroup_number"], cod.target)
+    assert not {"cell_matches_spacegroup", "bravais_lattice"} & {*cod.feature_names}
     assert Path(cod.filename).is_file()
     assert "10.1107/S0021889809016690" in cod.DESCR
     assert "10.1093/nar/gkr900" in cod.DESCR

@@ -19,7 +19,8 @@ __all__ = ["load_cod_inorganic"]
 
 TARGET = "spacegroup_number"
 DATA_COLUMNS = ("formula", *CELL_COLUMNS, "volume", "n_atoms")
-DATA_COLUMNS += ("cod_id", "ordered", "cell_matches_spacegroup")
+# About the entry, and not for a model: the last was derived from the target.
+ENTRY_COLUMNS = ("cod_id", "ordered", "cell_matches_spacegroup")
 
 _FOLDER = resources.files("crystalml.datasets") / "data"
 _LOGICAL = {"ordered": bool, "cell_matches_spacegroup": bool}
@@ -51,12 +52,10 @@ def load_cod_inorganic(*, return_X_y=False, as_frame=True, subset="ordered"):
     Returns
     -------
     sklearn.utils.Bunch
-        data : DataFrame of shape (n_samples, 12)
+        data : DataFrame of shape (n_samples, 9)
             ``formula``; the cell ``a``, ``b``, ``c`` (Å), ``alpha``, ``beta``, ``gamma``
             (degrees) in the published setting; ``volume`` (Å^3), computed from the cell;
-            ``n_atoms`` in the cell; then what describes the entry and is no input of a model:
-            ``cod_id``, ``ordered`` and ``cell_matches_spacegroup``, which was derived from the
-            target.
+            ``n_atoms`` in the cell.
         target : Series of shape (n_samples,)
             ``spacegroup_number``: International Tables number, 1-230.
         feature_names : list of str
@@ -65,7 +64,9 @@ def load_cod_inorganic(*, return_X_y=False, as_frame=True, subset="ordered"):
             Hermann-Mauguin symbols of the sorted numbers in `target`, in the order of the
             ``classes_`` of a classifier fitted on it.
         frame : DataFrame
-            `data`, `target`, and the ``crystal_system`` and ``bravais_lattice`` of the target.
+            `data` and `target`, with what describes the entry and is no input of a model:
+            ``cod_id``, ``ordered`` (no fractional amounts), ``cell_matches_spacegroup``,
+            and the ``crystal_system`` and ``bravais_lattice`` of the target.
         DESCR : str
             Description of the data set.
         filename : str
@@ -138,4 +139,4 @@ def _read(path):
     table["volume"] = cell_volume(table[list(CELL_COLUMNS)].to_numpy())
     table["crystal_system"] = crystal_system(numbers)
     table["bravais_lattice"] = bravais_lattice(numbers)
-    return table[[*DATA_COLUMNS, TARGET, "crystal_system", "bravais_lattice"]]
+    return table[[*DATA_COLUMNS, TARGET, *ENTRY_COLUMNS, "crystal_system", "bravais_lattice"]]
