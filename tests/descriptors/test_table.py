@@ -17,6 +17,8 @@ from crystalml._schema import CELL_SU_COLUMNS
 from crystalml.descriptors import TableColumnSelector, table_preprocessor
 from crystalml.descriptors._table_columns import EXCLUDED
 from crystalml.exceptions import InvalidInputError
+from crystalml.io import clean_cod_metadata
+from crystalml.io._cod_columns import COD_COLUMNS
 
 
 def make_table(n_rows=120, seed=0):
@@ -132,6 +134,32 @@ def test_single_columns_can_be_excluded_beside_groups():
     ]
     everything = TableColumnSelector(exclude=None, max_missing=1.0).fit(make_table())
     assert set(everything.dropped_) == {"formula"}
+
+
+def test_cod_metadata_goes_straight_in_without_what_gives_symmetry_away():
+    rng = np.random.default_rng(1)
+    n_rows = 60
+    raw = pd.DataFrame({name: [""] * n_rows for name in COD_COLUMNS})
+    for name in (*"abc", "vol", "celltemp", "Rall", "Z", "Zprime", "siga", "sigalpha", "year"):
+        raw[name] = rng.integers(1, 300, n_rows).astype(str)
+    for name in ("alpha", "beta", "gamma"):
+        raw[name] = rng.uniform(85, 95, n_rows).round(3).astype(str)
+    raw["file"] = np.arange(1000000, 1000000 + n_rows).astype(str)
+    raw["sg"] = np.where(rng.random(n_rows) < 0.5, "P n m a", "F m -3 m")
+    raw["sgNumber"] = np.where(raw["sg"] == "P n m a", "62", "225")
+    raw["formula"] = "- Cl Na -"
+    raw["method"] = rng.choice(["single crystal", "powder diffraction", ""], n_rows)
+    raw["status"] = rng.choice(["", "warnings"], n_rows)
+    raw["volume"] = rng.integers(1, 90, n_rows).astype(str)
+    cleaned = clean_cod_metadata(raw, max_missing=None, drop_identifiers=False)
+    assert cleaned.table.shape[1] > len(COD_COLUMNS)
+    fitted = table_preprocessor().fit(cleaned.table.iloc[:40])
+    assert fitted.get_feature_names_out().tolist() == [
+        *("a", "b", "c", "alpha", "beta", "gamma", "volume", "v_formula", "temperature"),
+        *("year", "cell_temperature", "r_factor_all"),
+        *("method_powder diffraction", "method_single crystal"),
+    ]
+    assert np.isfinite(fitted.transform(cleaned.table.iloc[40:])).all()
 
 
 def test_sodium_nitride_is_a_category_and_no_gap():

@@ -55,7 +55,8 @@ def table_preprocessor(
     Sparse columns are dropped; numbers are imputed by the median and scaled to zero mean and
     unit variance; categories are imputed by the mode and encoded. Everything, the choice of
     columns too, is learned in ``fit``, so that inside a Pipeline or a cross-validation no
-    statistic of a test row reaches the model.
+    statistic of a test row reaches the model. A column counts as numbers by its type, not by
+    its looks: numbers read as text are categories (``clean_cod_metadata`` reads them as numbers).
 
     Parameters
     ----------

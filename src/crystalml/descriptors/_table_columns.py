@@ -24,7 +24,8 @@ SYMMETRY_COLUMNS = (
 
 # What names one entry, one file or one paper, and what the reader says about its own work.
 IDENTIFIER_COLUMNS = (
-    *("source", "block", "status", "flags", "error", "cod_id", "path", "outcome", "doi"),
+    *("source", "block", "status", "flags", "error", "cod_status", "cod_flags", "cod_id"),
+    *("path", "outcome", "doi"),
     *("chemical_name", "common_name", "mineral", "formula", "authors", "title", "text"),
     *("journal_volume", "journal_issue", "first_page", "last_page", "coeditor_code"),
     *("cod_revision", "cod_date", "cod_time", "duplicate_of", "optimal_entry", "source_id"),
