@@ -239,39 +239,47 @@ def test_charge_balance_of_a_formula_with_every_element_ends():
 # --- containers -----------------------------------------------------------------------------
 
 
-def containers():
-    polars = pytest.importorskip("polars")
-    frame = pd.DataFrame({"formula": FORMULAS})
-    return {
-        "list": FORMULAS,
-        "tuple": tuple(FORMULAS),
-        "nested list": [[formula] for formula in FORMULAS],
-        "object array": np.array(FORMULAS, dtype=object),
-        "text array": np.array(FORMULAS),
-        "column": np.array(FORMULAS, dtype=object)[:, None],
-        "series": frame["formula"],
-        "string series": frame["formula"].astype("string"),
-        "categories": frame["formula"].astype("category"),
-        "table": frame,
-        "schema table": frame.assign(a=1.0, spacegroup_number=1),
-        "other name": frame.rename(columns={"formula": "x"}),
-        "polars table": polars.DataFrame(frame),
-        "polars series": polars.Series(FORMULAS),
-        "compositions": [pymatgen.Composition(formula) for formula in FORMULAS],
-        "dicts": parse_formulas(FORMULAS).to_dicts(),
-        "sparse amounts": parse_formulas(FORMULAS).amounts,
-        "sparse matrix": sparse.csc_matrix(parse_formulas(FORMULAS).amounts),
-        "dense amounts": parse_formulas(FORMULAS).amounts.toarray(),
-        "table of amounts": pd.DataFrame(
-            parse_formulas(FORMULAS).amounts.toarray(), columns=list(ELEMENTS)
-        ),
-    }
+def formula_frame():
+    return pd.DataFrame({"formula": FORMULAS})
 
 
-@pytest.mark.parametrize("kind", containers())
+def polars_frame():
+    return pytest.importorskip("polars").DataFrame(formula_frame())
+
+
+def amounts():
+    return parse_formulas(FORMULAS).amounts
+
+
+CONTAINERS = {
+    "list": lambda: FORMULAS,
+    "tuple": lambda: tuple(FORMULAS),
+    "nested list": lambda: [[formula] for formula in FORMULAS],
+    "object array": lambda: np.array(FORMULAS, dtype=object),
+    "text array": lambda: np.array(FORMULAS),
+    "column": lambda: np.array(FORMULAS, dtype=object)[:, None],
+    "series": lambda: formula_frame()["formula"],
+    "string series": lambda: formula_frame()["formula"].astype("string"),
+    "categories": lambda: formula_frame()["formula"].astype("category"),
+    "table": formula_frame,
+    "schema table": lambda: formula_frame().assign(a=1.0, spacegroup_number=1),
+    "wide table": lambda: formula_frame().assign(**{f"c{i}": 1 for i in range(117)}),
+    "other name": lambda: formula_frame().rename(columns={"formula": "x"}),
+    "polars table": polars_frame,
+    "polars series": lambda: polars_frame()["formula"],
+    "compositions": lambda: [pymatgen.Composition(formula) for formula in FORMULAS],
+    "dicts": lambda: parse_formulas(FORMULAS).to_dicts(),
+    "sparse amounts": amounts,
+    "sparse matrix": lambda: sparse.csc_matrix(amounts()),
+    "dense amounts": lambda: amounts().toarray(),
+    "table of amounts": lambda: pd.DataFrame(amounts().toarray(), columns=list(ELEMENTS)),
+}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_every_container_gives_the_same(kind):
     expected = CompositionDescriptors().fit_transform(FORMULAS)
-    got = CompositionDescriptors().fit_transform(containers()[kind])
+    got = CompositionDescriptors().fit_transform(CONTAINERS[kind]())
     assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -367,13 +375,13 @@ def test_charges_are_refused_or_stripped():
 
 
 def test_impossible_amounts_are_bad_rows():
-    amounts = parse_formulas(["NaCl", "KCl", "Si", "Ge"]).amounts.toarray()
-    amounts[1, 0] = -1.0
-    amounts[2, 0] = np.nan
-    amounts[3] = 0.0
+    X = parse_formulas(["NaCl", "KCl", "Si", "Ge"]).amounts.toarray()
+    X[1, 0] = -1.0
+    X[2, 0] = np.nan
+    X[3] = 0.0
     with pytest.raises(FormulaError, match=r"3 of 4 rows \(first: row 1, the amount of H is -1.0"):
-        CompositionDescriptors("stoichiometry").fit_transform(amounts)
-    block = CompositionDescriptors("stoichiometry", on_error="nan").fit_transform(amounts)
+        CompositionDescriptors("stoichiometry").fit_transform(X)
+    block = CompositionDescriptors("stoichiometry", on_error="nan").fit_transform(X)
     assert_array_equal(np.isnan(block).all(axis=1), [False, True, True, True])
 
 
@@ -382,6 +390,7 @@ def test_impossible_amounts_are_bad_rows():
     [
         ({"preset": "ward"}, r"preset has no 'ward'. Did you mean .* Choose from ward2016"),
         ({"preset": []}, "preset is empty"),
+        ({"preset": None}, "preset=None; give a name or a list of names"),
         ({"statistics": ["men"]}, r"statistics has no 'men'. Did you mean 'mean'"),
         ({"missing": "drop"}, "missing='drop' is not known; choose one of 'mean'"),
         ({"on_error": None}, "on_error=None is not known"),
@@ -483,7 +492,7 @@ def test_the_tags_tell_that_strings_are_wanted():
 
 @pytest.mark.parametrize("kind", ["list", "compositions", "sparse amounts", "table"])
 def test_a_memory_gives_the_same_and_computes_once(kind, tmp_path, monkeypatch):
-    X = containers()[kind]
+    X = CONTAINERS[kind]()
     expected = CompositionDescriptors().fit_transform(X)
     cached = CompositionDescriptors(memory=str(tmp_path))
     assert_array_equal(cached.fit_transform(X), expected)

@@ -1,5 +1,6 @@
 """What the stateless transformers share: names of their outputs, names among alternatives."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 import numpy as np
@@ -61,7 +62,12 @@ def expand_selection(selection, groups, names, *, caller, parameter):
 
     `groups` maps a group to its names; `names` are all single names.
     """
-    entries = [selection] if isinstance(selection, str) else list(selection)
+    entries = [selection] if isinstance(selection, str) else selection
+    if not isinstance(entries, Iterable):
+        raise InvalidInputError(
+            f"{caller}: {parameter}={entries!r}; give a name or a list of names."
+        )
+    entries = list(entries)
     if not entries:
         raise InvalidInputError(f"{caller}: {parameter} is empty; name at least one.")
     chosen = {}

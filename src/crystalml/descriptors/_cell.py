@@ -97,9 +97,6 @@ class CellDescriptors(StatelessTransformer):
     that a small error of measurement stays a small change; the choice of axes by convention
     (which a reduced cell forgets) tells of the reported group as well.
 
-    The Niggli cell follows I. Krivy and B. Gruber, Acta Cryst. A32 (1976) 297-298, and
-    International Tables for Crystallography, vol. A, section 3.1.3.
-
     Examples
     --------
     >>> from crystalml.descriptors import CellDescriptors

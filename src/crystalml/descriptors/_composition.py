@@ -1,11 +1,14 @@
 """Descriptors of the chemical composition."""
 
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+from joblib import Memory
 from scipy import sparse
 from sklearn.utils.validation import check_array, check_memory, validate_data
 
+from crystalml._version import __version__
 from crystalml.crystallography import ELEMENTS
 from crystalml.descriptors._base import StatelessTransformer, check_choice, expand_selection
 from crystalml.descriptors._composition_features import STATISTICS, fill_block
@@ -162,7 +165,7 @@ class CompositionDescriptors(StatelessTransformer):
         MissingDependencyError
             If matminer or pymatgen is needed and not installed.
         """
-        self._families()
+        self._options()
         self._columns(X, reset=True)
         return self
 
@@ -188,17 +191,18 @@ class CompositionDescriptors(StatelessTransformer):
         InvalidInputError, SchemaError, MissingDependencyError
             As ``fit``.
         """
-        families = self._families()
+        options = self._options()
         formulas, rows_of = distinct(self._formulas(X))
-        if self.memory is None:
-            reading = read(formulas, charges=self.charges)
-            self._refuse(reading.errors, _gaps(reading, families), formulas, rows_of)
-            return _fill(families, reading, rows_of)
-        compute = check_memory(self.memory).cache(_distinct_block)
-        key = as_key(formulas, charges=self.charges)
-        block, errors, gaps = compute(key, *self._options(), self.charges, _versions())
-        self._refuse(errors, gaps, formulas, rows_of)
-        return block[rows_of]
+        if self.memory is not None:
+            key = as_key(formulas, charges=self.charges)
+            compute = _as_memory(self.memory).cache(_distinct_block)
+            block, errors, gaps = compute(key, options, self.charges, _versions())
+            self._refuse(errors, gaps, formulas, rows_of)
+            return np.asarray(block) if len(block) == len(rows_of) else block[rows_of]
+        families = build_families(*options)
+        reading = read(formulas, charges=self.charges)
+        self._refuse(reading.errors, _gaps(reading, families), formulas, rows_of)
+        return _fill(families, reading, rows_of)
 
     def report(self, X):
         """Say row by row what was noticed, without raising.
@@ -229,7 +233,7 @@ class CompositionDescriptors(StatelessTransformer):
         formulas, rows_of = distinct(self._formulas(X))
         reading = read(formulas, charges=self.charges)
         names, statistics, _ = self._options()
-        gaps = _gaps(reading, build_families(names, statistics, impute=False))
+        gaps = _gaps(reading, build_families(names, statistics, False))
         columns = {
             "error": pd.Series([reading.errors.get(row) for row in rows_of], dtype=object),
             "has_deuterium": reading.has_deuterium[rows_of],
@@ -248,18 +252,13 @@ class CompositionDescriptors(StatelessTransformer):
 
     def _output_names(self):
         """Names of the columns of the output, matminer's labels."""
-        return [label for family in self._families() for label in family.labels]
+        return [label for family in build_families(*self._options()) for label in family.labels]
 
-    def _families(self):
-        """Check the parameters; return the families of descriptors they name."""
+    def _options(self):
+        """Check the parameters; return what `build_families` takes, without reading data."""
         for parameter, allowed in _CHOICES.items():
             value = getattr(self, parameter)
             check_choice(value, allowed, caller=_CALLER, parameter=parameter)
-        names, statistics, impute = self._options()
-        return build_families(names, statistics, impute=impute)
-
-    def _options(self):
-        """Names of the families, statistics or None, and whether gaps are imputed."""
         names = expand_selection(self.preset, PRESETS, (), caller=_CALLER, parameter="preset")
         statistics = self.statistics
         if statistics is not None:
@@ -314,17 +313,33 @@ def _fill(families, reading, rows_of):
     return block
 
 
-def _distinct_block(formulas, names, statistics, impute, charges, versions):  # noqa: ARG001
+def _as_memory(memory):
+    """Make a joblib.Memory of a folder; results are mapped, and copied where written to."""
+    return (
+        Memory(memory, mmap_mode="c", verbose=0)
+        if isinstance(memory, str)
+        else (check_memory(memory))
+    )
+
+
+def _distinct_block(formulas, options, charges, versions):  # noqa: ARG001
     """Compute all descriptors of different formulas; this is what a memory caches."""
-    families = build_families(names, statistics, impute=impute)
+    families = build_families(*options)
     reading = read(from_key(formulas), charges=charges)
     block = _fill(families, reading, np.arange(len(reading.has_deuterium)))
     return block, reading.errors, _gaps(reading, families)
 
 
+@cache
 def _versions():
     """Versions of what the numbers come from, so that a memory forgets with an update."""
-    return tuple(version(name) for name in ("crystalml-sklearn", "matminer", "pymatgen"))
+    versions = [__version__]
+    for name in ("matminer", "pymatgen"):
+        try:
+            versions.append(version(name))
+        except PackageNotFoundError:  # some presets do without
+            versions.append(None)
+    return tuple(versions)
 
 
 def _gaps(reading, families):

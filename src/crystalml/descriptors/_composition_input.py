@@ -1,6 +1,5 @@
 """Formulas in whatever container they come, to a matrix of element amounts."""
 
-import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from crystalml.descriptors._composition_features import SMALLEST_AMOUNT
 from crystalml.exceptions import SchemaError
 
 _FORMULA_COLUMN = "formula"
+_SEPARATOR = "\x00"
 
 
 class Reading(NamedTuple):
@@ -24,7 +24,10 @@ class Reading(NamedTuple):
 
 def is_amounts(X):
     """Tell a matrix of element amounts from a column of formulas."""
-    return sparse.issparse(X) or getattr(X, "shape", ())[1:] == (len(ELEMENTS),)
+    if sparse.issparse(X):
+        return True
+    is_as_wide = getattr(X, "shape", ())[1:] == (len(ELEMENTS),)
+    return is_as_wide and _FORMULA_COLUMN not in getattr(X, "columns", ())
 
 
 def one_column(X, *, caller):
@@ -92,7 +95,12 @@ def read(formulas, *, charges):
 def as_key(formulas, *, charges):
     """Turn formulas into what joblib can hash quickly: one text, or three arrays."""
     if _are_texts(formulas):
-        return json.dumps(formulas)
+        text = _SEPARATOR.join([*formulas, ""]) if None not in formulas else ""
+        if text.count(_SEPARATOR) == len(formulas):
+            return text
+        # A missing formula is as good as an empty one; no readable one has the separator.
+        texts = [(formula or "").replace(_SEPARATOR, "?") for formula in formulas]
+        return _SEPARATOR.join([*texts, ""])
     if isinstance(formulas, list):
         formulas = read(formulas, charges=charges).amounts
     return formulas.data, formulas.indices, formulas.indptr
@@ -101,7 +109,7 @@ def as_key(formulas, *, charges):
 def from_key(key):
     """Undo `as_key`."""
     if isinstance(key, str):
-        return json.loads(key)
+        return key.split(_SEPARATOR)[:-1]
     return sparse.csr_array(key, shape=(len(key[2]) - 1, len(ELEMENTS)))
 
 

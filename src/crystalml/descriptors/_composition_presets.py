@@ -41,10 +41,11 @@ DEFAULT_STATISTICS = {
 
 
 @lru_cache(maxsize=32)
-def build_families(names, statistics, *, impute):
+def build_families(names, statistics, impute):
     """Return the families of `names`, in order.
 
     `statistics` replaces those of every elemental source; None keeps the preset's own.
+    `impute` fills the gaps of the sources as matminer does.
     """
     return tuple(_build(name, statistics, impute) for name in names)
 

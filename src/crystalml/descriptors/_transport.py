@@ -21,7 +21,7 @@ def transport_contributions(*, needed_by):
     squares solution of ``fractions @ contributions = properties`` over the compounds of
     F. Ricci et al., Scientific Data 4 (2017) 170085; effective masses, which span many orders
     of magnitude, are fitted by their inverse. Elements in none of the compounds have NaN.
-    matminer needs minutes for what is one parse and one pseudo-inverse here.
+    matminer itself goes through all pairs of element and compound, and unpacks files.
     """
     table = _read_compounds(needed_by)
     properties = table.drop(columns=["mp_id", "pretty_formula"])
