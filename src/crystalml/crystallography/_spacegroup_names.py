@@ -16,9 +16,8 @@ import gemmi
 from crystalml.crystallography._spacegroup_settings import listed_settings, unlisted_setting
 
 # Where two groups could claim a key, the lower rank has the better right to it.
-_LISTED, _DERIVED, _ABBREVIATED, _MULTIPLIED, _ABBREVIATED_MULTIPLIED, _MISPRINTED = range(
-    0, 60, 10
-)
+_LISTED, _DERIVED, _ABBREVIATED = 0, 10, 20
+_MULTIPLIED, _ABBREVIATED_MULTIPLIED, _MISPRINTED = 30, 40, 50
 _AXIS_RANK = {1: 0, 2: 1, 0: 2}  # place of the unique axis: b, c, a
 
 _AXES = "abc"
