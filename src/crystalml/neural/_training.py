@@ -83,11 +83,12 @@ class Net(NeuralNet):
             step = step_fn(batch)
             sizes.append(len(batch[0]))
             for name, value in step["measured"].items():
-                measured[name].append(value)
+                # A kept tensor would sit in the heap between freed batches and fragment it.
+                measured[name].append(value.item())
             if self.listeners_:
                 self._tell_batch_end(prefix, batch, training, step)
         for name, values in measured.items():
-            mean = np.average(torch.stack(values).tolist(), weights=sizes)
+            mean = np.average(values, weights=sizes)
             self.history.record(f"{prefix}_{name}", float(mean))
         self.history.record(f"{prefix}_batch_count", len(sizes))
 
@@ -109,7 +110,7 @@ class Net(NeuralNet):
             parameters = list(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
         self.optimizer_.step()
-        return {"loss": loss, "y_pred": output, "measured": {"loss": loss.detach()}}
+        return {"loss": loss, "y_pred": output, "measured": {"loss": loss}}
 
     @torch.no_grad()
     def validation_step(self, batch, **fit_params):
