@@ -263,7 +263,10 @@ CONTAINERS = {
     "categories": lambda: formula_frame()["formula"].astype("category"),
     "table": formula_frame,
     "schema table": lambda: formula_frame().assign(a=1.0, spacegroup_number=1),
-    "wide table": lambda: formula_frame().assign(**{f"c{i}": 1 for i in range(117)}),
+    "wide table": lambda: pd.concat(
+        [pd.DataFrame(1, index=range(len(FORMULAS)), columns=list(ELEMENTS[1:])), formula_frame()],
+        axis=1,
+    ),
     "other name": lambda: formula_frame().rename(columns={"formula": "x"}),
     "polars table": polars_frame,
     "polars series": lambda: polars_frame()["formula"],

@@ -271,7 +271,7 @@ def fill_block(families, table, rows_of, out):
     position = position[rows_of[rows]]
     fills = [(len(family.labels), family.begin(table)) for family in families]
     widest = max(family.numbers_per_element for family in families)
-    for start, stop, k in _chunks(n_elements[rank], widest):
+    for start, stop, k in _chunks(n_elements[rank], widest, out.shape[1]):
         first, last = np.searchsorted(position, (start, stop))
         if k == 0:
             out[rows[first:last]] = np.nan
@@ -280,12 +280,12 @@ def fill_block(families, table, rows_of, out):
         out[rows[first:last]] = block[position[first:last] - start]
 
 
-def _chunks(n_elements, widest):
+def _chunks(n_elements, widest, width):
     """Cut the sorted numbers of elements into slices of one number each, of bounded size."""
     bounds = [*np.flatnonzero(np.diff(n_elements, prepend=-1)).tolist(), len(n_elements)]
     for begin, end in pairwise(bounds):
         k = int(n_elements[begin])
-        size = max(16, _CHUNK_NUMBERS // (max(k, 1) * widest))
+        size = max(16, _CHUNK_NUMBERS // max(k * widest, width))
         for start in range(begin, end, size):
             yield start, min(start + size, end), k
 
