@@ -3,13 +3,20 @@
 import gemmi
 
 from crystalml.io._blocks import BlockBuilder
+from crystalml.io._encoding import normalise
 from crystalml.io._repair import CIF2_MAGIC, repair_blocks
 from crystalml.io._scan import scan_blocks
 from crystalml.io._tags import canonical_tag
 
 
 def parse_blocks(data):
-    """Read CIF text (UTF-8 bytes) into blocks; never raises for what the text holds."""
+    """Read the bytes of a CIF into blocks and flags; never raises for what it holds."""
+    data, other_encoding = normalise(data)
+    return _parse_normalised(data), (("encoding",) if other_encoding else ())
+
+
+def _parse_normalised(data):
+    """Read CIF text (UTF-8 bytes, line feeds) into blocks."""
     if data.startswith(CIF2_MAGIC):
         return repair_blocks(data)  # gemmi reads CIF 1.1
     blocks = scan_blocks(data)

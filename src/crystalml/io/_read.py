@@ -1,8 +1,7 @@
 """From the bytes of one file to its records: the one place that decides what a file is."""
 
-from crystalml.io._encoding import normalise
 from crystalml.io._parse import parse_blocks
-from crystalml.io._record import error_record, has_cell, record_of, set_error
+from crystalml.io._record import error_record, has_cell, record_of
 
 NO_CELL = "no data block has a unit cell"
 
@@ -21,16 +20,14 @@ _SIGNATURES = {
 
 def read_records(data, source):
     """Rows of one file: one per block with a cell, else a single one that says why not."""
-    data, other_encoding = normalise(data)
-    blocks = parse_blocks(data)
-    flags = ("encoding",) if other_encoding else ()
-    records = [record_of(block, source, flags) for block in blocks if has_cell(block)]
+    blocks, flags = parse_blocks(data)
+    records = [record_of(block, source, file_flags=flags) for block in blocks if has_cell(block)]
     if records:
         return records
     described = next((block for block in blocks if block.values), None)
     if described is None:
         return [error_record(source, _why_nothing(data, blocks))]
-    return [set_error(record_of(described, source, flags), NO_CELL)]
+    return [record_of(described, source, file_flags=flags, error=NO_CELL)]
 
 
 def _why_nothing(data, blocks):

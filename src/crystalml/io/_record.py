@@ -34,6 +34,7 @@ _SU_SLOTS = {
 }  # fmt: skip
 _CELL_SLOTS = [(_SLOT[name], *_SU_SLOTS[_SLOT[name]], NUMBER_TAGS[name][0])
                for name in (*CELL_COLUMNS, "volume")]  # fmt: skip
+_SU_NAMES = frozenset(SU_TAGS.values())
 _NUMBER_PLAN = [
     (_SLOT[name], NUMBER_TAGS[name])
     for name in ("formula_units", "temperature", "pressure", "wavelength", "density")
@@ -54,21 +55,14 @@ _SITES, _DISORDERED = _SLOT["n_sites"], _SLOT["is_disordered"]
 _RADIATION, _METHOD, _COD_ID, _DOI = (
     _SLOT[name] for name in ("radiation", "method", "cod_id", "doi")
 )
-_COD_ID_TEXT = re.compile(r"[1-9][0-9]{6}")
-_COD_FILE = re.compile(r"(?:^|[/\\])([1-9][0-9]{6})\.cif(?:\.gz)?$", re.IGNORECASE)
+_COD_DIGITS = 7
 
 
 def error_record(source, reason):
     """Row of a file that gives no cell: one sentence says why."""
     record = list(_EMPTY)
     record[_SOURCE], record[_STATUS], record[_FLAGS], record[_ERROR] = source, "error", "", reason
-    return record
-
-
-def set_error(record, reason):
-    """Say in a row why it is not complete."""
-    record[_ERROR] = reason
-    return record
+    return tuple(record)
 
 
 def has_cell(block):
@@ -77,10 +71,10 @@ def has_cell(block):
     return any(tag in values for tag in CELL_TAGS)
 
 
-def record_of(block, source, file_flags=()):
+def record_of(block, source, *, file_flags=(), error=None):
     """Row of one data block; status is settled when the whole table is built."""
     record = list(_EMPTY)
-    record[_SOURCE], record[_BLOCK] = source, block.name
+    record[_SOURCE], record[_BLOCK], record[_ERROR] = source, block.name, error
     flags = [*file_flags, *block.flags]
     values = block.values
     _fill_cell(record, values, flags)
@@ -103,11 +97,11 @@ def record_of(block, source, file_flags=()):
     _fill_provenance(record, block, source)
     _fill_symmetry(record, block, flags)
     record[_FLAGS] = ";".join(dict.fromkeys(flags)) if flags else ""
-    return record
+    return tuple(record)  # the garbage collector need not look into tuples of plain values
 
 
 def _fill_cell(record, values, flags):
-    for slot, su_slot, su_tag, tag in _CELL_SLOTS:
+    for slot, su_slot, _, tag in _CELL_SLOTS:
         token = values.get(tag)
         if token is None:
             continue
@@ -116,8 +110,10 @@ def _fill_cell(record, values, flags):
             flags.append("bad_number")
             continue
         record[slot], record[su_slot] = found
-        if su_tag in values:
-            record[su_slot] = (number(values[su_tag]) or MISSING)[0]
+    if not _SU_NAMES.isdisjoint(values):
+        for _, su_slot, su_tag, _ in _CELL_SLOTS:
+            if su_tag in values:
+                record[su_slot] = (number(values[su_tag]) or MISSING)[0]
 
 
 def _fill_number(record, slot, token, flags):
@@ -215,7 +211,8 @@ def _doi(token):
 
 def _cod_id(block_name, source):
     """COD number by the name of the block (``data_1000017``) or of the file."""
-    if _COD_ID_TEXT.fullmatch(block_name):
-        return int(block_name)
-    match = _COD_FILE.search(source) if source else None
-    return int(match[1]) if match else None
+    file_name = source.rpartition("/")[2]
+    for name, length in ((block_name, len(block_name)), (file_name, file_name.find("."))):
+        if length == _COD_DIGITS and name[:_COD_DIGITS].isdecimal() and name[0] != "0":
+            return int(name[:_COD_DIGITS])
+    return None

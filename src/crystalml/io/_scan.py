@@ -27,42 +27,50 @@ from crystalml.io._tags import (
     SITE_TAGS,
     canonical_tag,
 )
-from crystalml.io._values import is_null
+from crystalml.io._values import NULLS, is_null
 
-_NEWLINE, _BLANKS = ord("\n"), b" \t"
-_LARGE = 32_768  # from here on, copying text fields costs more than looking for semicolons
+_NEWLINE, _HASH = b"\n#"
+_BLANKS = b" \t"
 
-_KEYWORD = rb"(?i:data_|loop_|save_|stop_|global_)"
-_QUOTED = rb"""'(?:[^'\n]|'(?![ \t\n]))*+'|"(?:[^"\n]|"(?![ \t\n]))*+\""""
+# The expressions look at first letters before anything else: that is what they spend their
+# time on. `_WANTED` has the beginnings of the wanted tags after the underscore, told by four
+# letters, or by capitals among these; `canonical_tag` decides.
+_KEYWORD = rb"[dlsgDLSG](?i:(?<=d)ata_|(?<=l)oop_|(?<=s)ave_|(?<=s)top_|(?<=g)lobal_)"
+_QUOTED = rb"""'(?:[^'\n]|'(?![ \t\n]|\Z))*+'|"(?:[^"\n]|"(?![ \t\n]|\Z))*+["]"""
 _WORD = rb"(?!" + _KEYWORD + rb""")[^ \t\n'"#_$;\[\]{}][^ \t\n]*+"""
 _SKIP = rb"(?:[ \t\n]++|#[^\n]*+)*+"
-
-# Beginnings of the wanted tags, after the underscore; `canonical_tag` decides.
-_WANTED = rb"""(?i:cell|symmetry|space_group|superspace_group|magnetic_space_group|atom_site_
-|atom_site\.|chemical[_.](?:formula[_.]sum|name_)|diffrn[_.](?:ambient|radiation)
-|exptl[_.](?:method|crystal[_.](?:density_diffrn|size))|cod_(?:database_code|struct)
-|database[_.]code_cod|journal[_.](?:year|paper)|citation[_.](?:year|doi|database|pdbx)
-|pd_(?:meas|proc|instr))""".replace(b"\n", b"")
-
-# Every keyword and tag has an underscore, which is rare elsewhere: searching for it first
-# is what makes this fast. A tag may bring a simple value that ends its line.
-_HIT = re.compile(
-    rb"_(?:(?<=[ \t\n]_)" + _WANTED + rb"(?P<tag>[^ \t\n]*+)"
-    rb"""(?:[ \t]++(?P<value>'[^'\n]*+'|"[^"\n]*+"|""" + _WORD + rb")[ \t]*+(?=\n))?"
-    rb"|(?P<loop>(?i:(?<=loop_))(?=[ \t\n]))"
-    rb"|(?P<data>(?i:(?<=data_))[^ \t\n]*+)"
-    rb"|(?P<other>(?i:(?<=save_|stop_)|(?<=global_))))"
-)  # fmt: skip
-_LOOP_TAGS = re.compile(rb"(?:" + _SKIP + rb"_[^ \t\n]++)++")
-_TAG_OR_COMMENT = re.compile(rb"[ \t\n](?:#[^\n]*+|(_[^ \t\n]++))")
-_LOOP_END = re.compile(rb"\n[ \t]*+(?:[_;#]|" + _KEYWORD + rb")|\Z")
-_ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + _KEYWORD + rb"|\Z)")
-_NOT_PLAIN = re.compile(rb"[#;]|[ \t](?:_|" + _KEYWORD + rb")")
-_NEXT_VALUE = re.compile(
-    _SKIP + rb"(?:(?P<text>(?<=\n);\n;)|(?P<value>" + _QUOTED + rb"|" + _WORD + rb"))"
+_WANTED = (
+    rb"cell|symm(?i:etry)|spac(?i:e_group)|atom(?i:_site[_.])|supe(?i:rspace_group)"
+    rb"|chem(?i:ical[_.](?:formula[_.]sum|name_))|diff(?i:rn[_.](?:ambient|radiation))"
+    rb"|expt(?i:l[_.](?:method|crystal[_.](?:density_diffrn|size)))|magn(?i:etic_space_group)"
+    rb"|cod_(?i:database_code|struct)|data(?i:base[_.]code_cod)|jour(?i:nal[_.](?:year|paper))"
+    rb"|cita(?i:tion[_.](?:year|doi|database|pdbx))|pd_[mpi](?i:eas|roc|nstr)"
+    rb"|[a-z]{0,3}+[A-Z]"
 )
+
+# Every keyword and tag has an underscore, which is rare elsewhere. A tag may bring a simple
+# value that ends its line.
+_LOOP_TAGS = rb"(?:" + _SKIP + rb"_[^ \t\n]++)++"
+_HIT = re.compile(
+    rb"_(?:(?<=\n_)(?P<tag>(?:" + _WANTED + rb")[^ \t\n]*+)"
+    rb"""(?:[ \t]++(?P<value>'[^'\n]*+'|"[^"\n]*+"|""" + _WORD + rb")[ \t]*+(?=\n)|)"
+    rb"|(?<=[ \tpPaAeElL]_)(?:"
+    rb"(?<=(?i:loop_))(?=[ \t\n])(?P<loop>" + _LOOP_TAGS + rb")"
+    rb"|(?<=[ \t]_)(?P<inner>(?:" + _WANTED + rb")[^ \t\n]*+)"
+    rb"|(?<=(?i:data_))(?P<data>[^ \t\n]*+)"
+    rb"|(?P<other>(?<=(?i:save_|stop_|obal_)))))"
+)  # fmt: skip
+_TAG, _VALUE, _LOOP, _INNER, _DATA = 1, 2, 3, 4, 5  # groups of `_HIT`
+_LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS)
+_TAG_OR_COMMENT = re.compile(rb"[ \t\n](?:#[^\n]*+|(_[^ \t\n]++))")
+_LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + _KEYWORD + rb")")
+_ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + _KEYWORD + rb"|\Z)")
+_ITEM_IN_LINE = re.compile(rb"[ \t](?:_|" + _KEYWORD + rb")")
+_SKIPPED = re.compile(_SKIP)
+_SINGLE_VALUE = re.compile(_QUOTED + rb"|" + _WORD)
 _TOKEN = re.compile(_QUOTED + rb"|[^ \t\n]++")
-_TEXT_FIELD = b"\n;\n;"  # what is left of a text field
+_QUOTES = (b"'", b'"')
+_AFTER_TEXT = (b"\n", b" ", b"\t", b"")
 
 _FULLY_OCCUPIED = frozenset({b"1", b"1.", b"1.0", b"1.00", b"1.000", b"1.0000", b".", b"?"})
 _NO_GROUP = frozenset({b".", b"?"})
@@ -73,7 +81,7 @@ class _Doubt(Exception):  # noqa: N818
 
 
 def scan_blocks(data):
-    """Read normalised CIF text into blocks, or return None where in doubt."""
+    """Read CIF text (UTF-8, line feeds) into blocks, or return None where in doubt."""
     try:
         return _Scanner(data).scan()
     except _Doubt:
@@ -84,53 +92,68 @@ class _Scanner:
     """One pass over the text outside of text fields."""
 
     def __init__(self, data):
-        self.outside, self.texts = _cut_text_fields(data)
+        self.data = data
+        self.spans = _outside_text_fields(data)
+        self.span = 0  # index of the span at hand
+        self.end = 0  # and where it ends
         self.blocks = []
         self.names = set()
-        self.values = self.operations = self.sites = None
+        self.name, self.values, self.operations, self.sites = None, {}, {}, None
 
     def scan(self):
         """Walk the keywords and wanted tags."""
-        skip_to = 0
-        outside = self.outside
-        for hit in _HIT.finditer(outside):
-            start = hit.start()
-            if start < skip_to:
-                continue
-            kind = hit.lastgroup
-            if kind in ("tag", "value"):
-                if outside[start - 1] == _NEWLINE or self._starts_item(start):
-                    self._pair(hit, start)
-            elif kind == "loop":
-                if self._starts_item(start - 4):
-                    skip_to = self._loop(hit.end())
-            elif kind == "data":
-                if self._starts_item(start - 4):
-                    self._open(hit["data"])
-            elif self._starts_item(start - 4) or self._starts_item(start - 6):
-                raise _Doubt
-        if self.values is None:
-            raise _Doubt
+        for span, (start, end) in enumerate(self.spans):
+            self.span, self.end = span, end
+            values = self.values
+            for hit in _HIT.finditer(self.data, start, end):
+                kind = hit.lastindex
+                if kind == _VALUE:
+                    tag, value = hit.group(_TAG, _VALUE)
+                    name = _wanted_name(tag)
+                    if name in SCALAR_TAGS and name not in values and value not in NULLS:
+                        values[name] = value
+                    elif name is not None:
+                        self._pair(name, value)
+                elif kind == _LOOP:
+                    self._loop(hit)
+                else:
+                    self._unusual(kind, hit)
+                    values = self.values
         self._close()
         return self.blocks
+
+    def _unusual(self, kind, hit):
+        """Take in what is no simple item or loop."""
+        start = hit.start()
+        if kind in (_TAG, _INNER):
+            name = _wanted_name(hit[kind])
+            if name is not None and self._starts_item(start):
+                self._pair(name, self._value_after(hit.end()))
+        elif kind == _DATA:
+            if self._starts_item(start - 4):
+                self._open(hit[_DATA])
+        elif self._starts_item(start - 4) or self._starts_item(start - 6):
+            raise _Doubt  # a save frame, or a keyword of STAR that CIF reserves
 
     def _starts_item(self, position):
         """Tell whether a token at `position` is the first of its line, rather than inside
         a word or a comment.
         """  # noqa: D205
-        outside = self.outside
-        if position <= 0 or outside[position - 1] == _NEWLINE:
+        data = self.data
+        if position <= 0 or data[position - 1] == _NEWLINE:
             return True
-        if outside[position - 1] not in _BLANKS:
+        if data[position - 1] not in _BLANKS:
             return False
-        line = outside[outside.rfind(b"\n", 0, position) + 1 : position].lstrip(_BLANKS)
+        line = data[data.rfind(b"\n", 0, position) + 1 : position].lstrip(_BLANKS)
         if line and not line.startswith(b"#"):
             raise _Doubt
         return not line
 
     def _open(self, name):
-        if self.values is not None:
+        if self.name is not None:
             self._close()
+        elif self.values:
+            raise _Doubt  # items before the first header
         self.name = name.decode("utf-8", "replace")
         if self.name.lower() in self.names:
             raise _Doubt
@@ -138,50 +161,58 @@ class _Scanner:
         self.values, self.operations, self.sites = {}, {}, None
 
     def _close(self):
+        if self.name is None:
+            raise _Doubt  # there is no block
         operations = None
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
         flags = ("unquoted_value",) if operations and operations.repaired else ()
         self.blocks.append(Block(self.name, self.values, operations, self.sites, flags))
 
-    def _pair(self, hit, start):
-        name = canonical_tag(self.outside[start : hit.end("tag")])
-        if name is None:
-            return
-        value = hit["value"]
-        if value is None:
-            value = self._value_after(hit.end("tag"))
-        if self.values is None or name in OPERATION_TAGS or name in SITE_TAGS:
-            raise _Doubt
-        if name in FAMILY_MARKS:
+    def _pair(self, name, value):
+        values = self.values
+        if name in SCALAR_TAGS:
+            if name in values:
+                raise _Doubt
+            if not is_null(value):
+                values[name] = value
+        elif name in FAMILY_MARKS:
             if not is_null(value) and value != b"0":
-                self.values[name] = b"yes"
-        elif name in self.values:
+                values[name] = b"yes"
+        elif name in _LOOPED_TAGS:
             raise _Doubt
-        elif name in SCALAR_TAGS and not is_null(value):
-            self.values[name] = value
 
     def _value_after(self, position):
         """Return the value that follows a tag in another layout than on its line, alone."""
-        found = _NEXT_VALUE.match(self.outside, position)
-        if found is None or not _ITEM_FOLLOWS.match(self.outside, found.end()):
+        data, end = self.data, self.end
+        position = _SKIPPED.match(data, position, end).end()
+        if position == end and self.span + 1 < len(self.spans):
+            after, end = self.spans[self.span + 1]
+            value = data[position:after]
+        else:
+            found = _SINGLE_VALUE.match(data, position, end)
+            if found is None:
+                raise _Doubt
+            value, after = found.group(), found.end()
+        if not self._item_follows(after, end):
             raise _Doubt
-        if found["value"] is not None:
-            return found["value"]
-        before = self.outside.count(_TEXT_FIELD, 0, found.start("text") - 1)
-        return b";" + self.texts[before] + b"\n;"
+        return value
 
-    def _loop(self, position):
-        """Read a loop if it is wanted; return where its values begin."""
-        header = _LOOP_TAGS.match(self.outside, position)
-        if header is None:
-            raise _Doubt
-        plan = _loop_plan(header.group())
+    def _item_follows(self, position, end):
+        """Tell whether no value follows: another item, a keyword, or the end of the file."""
+        found = _ITEM_FOLLOWS.match(self.data, position, end)
+        return found is not None and (found.end() < end or end == len(self.data))
+
+    def _loop(self, hit):
+        """Read a loop if it is wanted."""
+        if not self._starts_item(hit.start() - 4):
+            raise _Doubt  # a comment or a quoted string; tags after it were passed over
+        plan = _loop_plan(hit[_LOOP])
         if plan is None:
-            return header.end()
-        if self.values is None or plan is _UNSURE:
+            return
+        if self.name is None or plan is _UNSURE:
             raise _Doubt
-        body = self._loop_body(header.end())
+        body = self._loop_body(hit.end())
         width, operation_columns, site_columns = plan
         for tag, column in operation_columns:
             if tag in self.operations:
@@ -191,45 +222,46 @@ class _Scanner:
                 self.operations[tag] = operations
         if site_columns is not None and self.sites is None:
             self.sites = _sites_in(body, width, *site_columns)
-        return header.end()
 
     def _loop_body(self, start):
         """Return the text of a loop's values, which must be free of comments and text fields."""
-        outside = self.outside
-        end = _LOOP_END.search(outside, start)
-        if end.group()[-1:] == b";":
+        data = self.data
+        found = _LOOP_END.search(data, start, self.end)
+        if found is None:
+            if self.end < len(data):
+                raise _Doubt  # a text field
+            return data[start:]
+        if data[found.end() - 1] == _HASH and not self._item_follows(found.start(), self.end):
             raise _Doubt
-        if end.group()[-1:] == b"#" and not _ITEM_FOLLOWS.match(outside, end.start()):
-            raise _Doubt
-        return outside[start : end.start()]
+        return data[start : found.start()]
 
 
-def _cut_text_fields(data):
-    """Return the text outside of text fields, where each is left empty, and their contents."""
-    if data.startswith(b";"):
-        raise _Doubt
-    parts = data.split(b"\n;") if len(data) < _LARGE else _split_large(data)
-    if len(parts) % 2 == 0:
-        raise _Doubt  # the last text field has no end
-    for part in parts[2::2]:
-        if part and part[0] not in b" \t\n":
-            raise _Doubt  # something is glued to the end of a text field
-    if len(parts) == 1:
-        return data + b"\n", ()
-    return _TEXT_FIELD.join(parts[::2]) + b"\n", parts[1::2]
+@lru_cache(maxsize=16384)
+def _wanted_name(tag):
+    """Canonical form of a tag without its underscore; None if it is not wanted."""
+    return canonical_tag(b"_" + tag)
 
 
-def _split_large(data):
-    """Split at semicolons that start a line; faster than ``split`` where they are rare."""
-    parts, start, find = [], 0, data.find
-    found = find(b";")
+def _outside_text_fields(data):
+    """Spans of `data` (start, end) between its text fields, in doubt where one has no end.
+
+    Only semicolons are looked for, which is fast as they are rare: embedded reflection lists
+    have none.
+    """
+    spans, start, is_text = [], 0, False
+    found = data.find(b";")
     while found >= 0:
-        if data[found - 1] == _NEWLINE and found > start:
-            parts.append(data[start : found - 1])
-            start = found + 1
-        found = find(b";", found + 1)
-    parts.append(data[start:])
-    return parts
+        if data[found - 1] == _NEWLINE and found:
+            if not is_text:
+                spans.append((start, found))
+            elif data[found + 1 : found + 2] not in _AFTER_TEXT:
+                raise _Doubt  # something is glued to the end of a text field
+            start, is_text = found + 1, not is_text
+        found = data.find(b";", found + 1)
+    if is_text:
+        raise _Doubt
+    spans.append((start, len(data)))
+    return spans
 
 
 _UNSURE = "unsure"
@@ -261,14 +293,12 @@ def _loop_plan(header):
 
 def _tokens_in(body, width):
     """Values of a loop; in doubt where they do not fill its rows."""
-    if _NOT_PLAIN.search(body):
+    if b"#" in body or (b"_" in body and _ITEM_IN_LINE.search(body)):
         raise _Doubt
     if b"'" in body or b'"' in body:
         tokens = _TOKEN.findall(body)
-        if any(
-            token[0] in b"'\"" and (len(token) < 2 or token[-1] != token[0]) for token in tokens
-        ):
-            raise _Doubt
+        if any(token[:1] in _QUOTES and token[1:][-1:] != token[:1] for token in tokens):
+            raise _Doubt  # a quote has no end
     else:
         tokens = body.split()
     if len(tokens) % width:

@@ -20,6 +20,7 @@ from crystalml.io._record import RECORD_FIELDS, error_record
 from crystalml.io._sources import READ_ERRORS, iterate_sources, reason
 
 OK, REPAIRED, INCOMPLETE, UNSUPPORTED, ERROR = STATUSES
+_BEYOND = frozenset({"magnetic", "modulated"})
 VOLUME_TOLERANCE = 0.01  # relative; above it `volume_contradicts_cell` is flagged
 
 # Starting processes pays from some thousand small files on; a chunk of either size keeps a
@@ -236,17 +237,15 @@ def _add_flag(flags, rows, flag):
 
 def _set_status(arrays, cells):
     """Settle the status of every row that is not an error."""
-    flags = arrays["flags"]
-    number_missing = np.asarray(pd.isna(arrays["spacegroup_number"]))
-    incomplete = np.isnan(cells).any(axis=1) | np.isnan(arrays["v_formula"]) | number_missing
-    for row, status in enumerate(arrays["status"]):
-        if status is None:
-            arrays["status"][row] = _status(flags[row], incomplete[row])
-
-
-def _status(flags, is_incomplete):
-    if not flags:
-        return INCOMPLETE if is_incomplete else OK
-    if not {"magnetic", "modulated"}.isdisjoint(flags.split(";")):
-        return UNSUPPORTED
-    return INCOMPLETE if is_incomplete else REPAIRED
+    given, flags = arrays["status"], arrays["flags"]
+    incomplete = np.isnan(cells).any(axis=1) | np.isnan(arrays["v_formula"])
+    incomplete |= np.asarray(pd.isna(arrays["spacegroup_number"]))
+    unsupported = np.zeros(len(flags), dtype=bool)
+    flagged = np.flatnonzero(flags != "")
+    unsupported[flagged] = [not _BEYOND.isdisjoint(text.split(";")) for text in flags[flagged]]
+    status = np.full(len(flags), OK, dtype=object)
+    status[flagged] = REPAIRED
+    status[incomplete] = INCOMPLETE
+    status[unsupported] = UNSUPPORTED
+    status[given == ERROR] = ERROR
+    arrays["status"] = status

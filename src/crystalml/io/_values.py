@@ -13,12 +13,12 @@ _NUMBER = re.compile(
     rb"(?P<value>[+-]?(?:[0-9]+(?:\.(?P<decimals>[0-9]*))?|\.(?P<only>[0-9]+)))"
     rb"(?P<exponent>[eEdD][+-]?[0-9]+)?[ \t]*(?:\((?P<su>[0-9]*)\))?"
 )
-_NULLS = frozenset({b"?", b".", b"", b"'?'", b"'.'", b'"?"', b'"."', b"''", b'""'})
+NULLS = frozenset({b"?", b".", b"", b"'?'", b"'.'", b'"?"', b'"."', b"''", b'""'})
 
 
 def is_null(token):
     """Tell whether the raw value `token` (bytes) says "unknown" or "does not apply"."""
-    return token in _NULLS
+    return token in NULLS
 
 
 def number(token):
@@ -61,9 +61,13 @@ def _null_text(token):
 @lru_cache(maxsize=65536)
 def text(token):
     """Text of a raw value with single blanks between words, or None if it is missing."""
-    if token in _NULLS:
+    if token in NULLS:
         return None
-    words = _content(token).decode("utf-8", "replace").split()
+    content = _content(token)
+    try:
+        words = content.decode().split()
+    except UnicodeDecodeError:
+        words = content.decode("latin-1").split()
     joined = " ".join(words)
     return None if joined in ("", "?", ".") else joined
 
