@@ -60,6 +60,7 @@ FEATURIZERS = {
     "ward2016": ward2016,
     "stoichiometry": lambda **_: matminer.Stoichiometry(),
     "valence_orbitals": lambda **options: matminer.ValenceOrbital(props=["frac"], **options),
+    "valence_orbital_averages": lambda **options: matminer.ValenceOrbital(props=["avg"], **options),
     "ionic_character": lambda **options: matminer.IonProperty(fast=True, **options),
     "element_fractions": lambda **_: matminer.ElementFraction(),
     **{
@@ -395,9 +396,10 @@ def test_impossible_amounts_are_bad_rows():
         ({"preset": []}, "preset is empty"),
         ({"preset": None}, "preset=None; give a name or a list of names"),
         ({"statistics": ["men"]}, r"statistics has no 'men'. Did you mean 'mean'"),
-        ({"missing": "drop"}, "missing='drop' is not known; choose one of 'mean'"),
-        ({"on_error": None}, "on_error=None is not known"),
-        ({"charges": "keep"}, "charges='keep' is not known"),
+        ({"missing": "drop"}, "'missing' parameter of CompositionDescriptors .* Got 'drop'"),
+        ({"on_error": None}, "'on_error' parameter .* Got None"),
+        ({"memory": 3}, "'memory' parameter .* Got 3"),
+        ({"charges": "keep"}, "'charges' parameter .* Got 'keep'"),
     ],
 )
 def test_wrong_parameters_are_refused_in_fit(parameters, message):

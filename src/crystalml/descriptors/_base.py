@@ -48,15 +48,6 @@ class StatelessTransformer(TransformerMixin, BaseEstimator):
             )
 
 
-def check_choice(value, allowed, *, caller, parameter):
-    """Raise one sentence unless `value` is one of `allowed`."""
-    if not isinstance(value, str) or value not in allowed:
-        raise InvalidInputError(
-            f"{caller}: {parameter}={value!r} is not known; "
-            f"choose one of {', '.join(repr(name) for name in allowed)}."
-        )
-
-
 def expand_selection(selection, groups, names, *, caller, parameter):
     """Turn group names and single names, mixed, into a list of names without repetition.
 

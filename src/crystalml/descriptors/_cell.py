@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._validation import StrOptions, check_parameters
 from crystalml.crystallography import cell_problems, validate_cells
-from crystalml.descriptors._base import StatelessTransformer, check_choice, expand_selection
+from crystalml.descriptors._base import StatelessTransformer, expand_selection
 from crystalml.descriptors._cell_features import FEATURES, GROUPS, compute_features
 from crystalml.exceptions import CellError, SchemaError
 
@@ -177,7 +178,7 @@ class CellDescriptors(StatelessTransformer):
 
     def _output_names(self):
         """Names of the columns of the output; also the check of the parameters behind them."""
-        check_choice(self.on_error, ("raise", "nan"), caller=_CALLER, parameter="on_error")
+        check_parameters(self, {"on_error": [StrOptions({"raise", "nan"})]})
         return expand_selection(
             self.features, GROUPS, FEATURES, caller=_CALLER, parameter="features"
         )

@@ -35,37 +35,32 @@ class ChargeBalance:
         n_rows = table.shape[0]
         rows = np.repeat(np.arange(n_rows), np.diff(table.indptr))
         counts = self._counts[table.indices]
-        single = self._states[table.indices, 0] * table.data
-        fixed = np.bincount(rows, np.where(counts == 1, single, 0.0), minlength=n_rows)
+        single = np.where(counts == 1, self._states[table.indices, 0] * table.data, 0.0)
+        fixed = np.bincount(rows, single, minlength=n_rows)
         possible = np.abs(fixed) <= _TOLERANCE
 
         # What remains: the entries with a choice, in order of falling numbers of states.
         choice = np.flatnonzero(counts > 1)
         choice = choice[np.lexsort((-counts[choice], rows[choice]))]
-        rows_of_choice, counts_of_choice = rows[choice], counts[choice]
-        starts = np.searchsorted(rows_of_choice, np.arange(n_rows))
-        code = np.bincount(
-            rows_of_choice,
-            counts_of_choice * _BASE ** (np.arange(len(choice)) - starts[rows_of_choice]),
-            minlength=n_rows,
-        )
-        logarithm = np.bincount(rows_of_choice, np.log(counts_of_choice), minlength=n_rows)
-        many = logarithm > np.log(_MOST_COMBINATIONS) + 1e-9
-        for group in _alike(code, np.flatnonzero((code > 0.0) & ~many)):
-            sizes = _digits(code[group[0]])
+        starts = np.searchsorted(rows[choice], np.arange(n_rows + 1))
+        places = np.arange(len(choice)) - starts[rows[choice]]
+        codes = np.bincount(rows[choice], counts[choice] * _BASE**places, minlength=n_rows)
+        n_logarithm = np.bincount(rows[choice], np.log(counts[choice]), minlength=n_rows)
+        many = n_logarithm > np.log(_MOST_COMBINATIONS) + 1e-9
+        for group in _alike(codes, np.flatnonzero((codes > 0.0) & ~many)):
+            sizes = _digits(codes[group[0]])
             entries = choice[starts[group] + np.arange(len(sizes))[:, None]]
-            charges = self._states[table.indices[entries]] * table.data[entries][:, :, None]
-            possible[group] = _any_neutral(fixed[group], charges, sizes)
+            possible[group] = _any_neutral(fixed[group], self._charges(table, entries), sizes)
         for row in np.flatnonzero(many).tolist():
-            entries = choice[starts[row] : starts[row] + np.sum(rows_of_choice == row)]
-            elements, amounts = table.indices[entries], table.data[entries]
-            charges = [
-                self._states[element, : self._counts[element]] * amount
-                for element, amount in zip(elements, amounts, strict=True)
-            ]
-            possible[row] = _reaches_zero([fixed[[row]], *charges])
+            entries = choice[starts[row] : starts[row + 1]]
+            padded = zip(self._charges(table, entries), counts[entries], strict=True)
+            possible[row] = _reaches_zero([fixed[[row]], *(charge[:n] for charge, n in padded)])
         possible[rows[counts == 0]] = False  # no state is known of some element
         return possible
+
+    def _charges(self, table, entries):
+        """Contribution of every state of the element of each entry, padded to equal length."""
+        return self._states[table.indices[entries]] * table.data[entries][..., None]
 
 
 def _alike(codes, rows):

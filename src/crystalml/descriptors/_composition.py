@@ -8,9 +8,10 @@ from joblib import Memory
 from scipy import sparse
 from sklearn.utils.validation import check_array, check_memory, validate_data
 
+from crystalml._validation import HasMethods, StrOptions, check_parameters
 from crystalml._version import __version__
 from crystalml.crystallography import ELEMENTS
-from crystalml.descriptors._base import StatelessTransformer, check_choice, expand_selection
+from crystalml.descriptors._base import StatelessTransformer, expand_selection
 from crystalml.descriptors._composition_features import STATISTICS, fill_block
 from crystalml.descriptors._composition_input import (
     as_key,
@@ -25,10 +26,11 @@ from crystalml.descriptors._composition_presets import PRESETS, build_families
 from crystalml.exceptions import FormulaError, SchemaError
 
 _CALLER = "CompositionDescriptors"
-_CHOICES = {
-    "missing": ("mean", "nan", "raise"),
-    "on_error": ("raise", "nan"),
-    "charges": ("refuse", "strip"),
+_CONSTRAINTS = {
+    "missing": [StrOptions({"mean", "nan", "raise"})],
+    "on_error": [StrOptions({"raise", "nan"})],
+    "charges": [StrOptions({"refuse", "strip"})],
+    "memory": [str, HasMethods("cache"), None],
 }
 # Missing and negative amounts are refused row by row, with a better message.
 _CHECK_AMOUNTS = {"accept_sparse": "csr", "dtype": np.float64, "ensure_all_finite": False}
@@ -57,7 +59,8 @@ class CompositionDescriptors(StatelessTransformer):
           (``ElementProperty.from_preset(...)``). For ``"optical"`` matminer fits its table on
           first use, which takes some seconds, and keeps it in the folder ``~/.matminer``;
         - ``"valence_orbitals"``: shares of s, p, d and f electrons in the valence electrons
-          (``ValenceOrbital(props=["frac"])``);
+          (``ValenceOrbital(props=["frac"])``), and ``"valence_orbital_averages"``: their mean
+          numbers (``ValenceOrbital(props=["avg"])``), which ``"magpie"`` has as well;
         - ``"ionic_character"``: whether common oxidation states can balance, one for each
           element, and the largest and mean ionic character of pairs of elements
           (``IonProperty(fast=True)``);
@@ -256,9 +259,7 @@ class CompositionDescriptors(StatelessTransformer):
 
     def _options(self):
         """Check the parameters; return what `build_families` takes, without reading data."""
-        for parameter, allowed in _CHOICES.items():
-            value = getattr(self, parameter)
-            check_choice(value, allowed, caller=_CALLER, parameter=parameter)
+        check_parameters(self, _CONSTRAINTS)
         names = expand_selection(self.preset, PRESETS, (), caller=_CALLER, parameter="preset")
         statistics = self.statistics
         if statistics is not None:
@@ -315,11 +316,9 @@ def _fill(families, reading, rows_of):
 
 def _as_memory(memory):
     """Make a joblib.Memory of a folder; results are mapped, and copied where written to."""
-    return (
-        Memory(memory, mmap_mode="c", verbose=0)
-        if isinstance(memory, str)
-        else (check_memory(memory))
-    )
+    if isinstance(memory, str):
+        memory = Memory(memory, mmap_mode="c", verbose=0)
+    return check_memory(memory)
 
 
 def _distinct_block(formulas, options, charges, versions):  # noqa: ARG001

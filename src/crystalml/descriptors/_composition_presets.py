@@ -25,11 +25,14 @@ PRESETS = {
             *SOURCES,
             "stoichiometry",
             "valence_orbitals",
+            "valence_orbital_averages",
             "ionic_character",
             "element_fractions",
         )
     },
 }
+
+_VALENCE_ORBITALS = {"valence_orbitals": "frac", "valence_orbital_averages": "avg"}
 
 # The statistics of matminer's presets.
 _SPREAD = ("minimum", "maximum", "range", "mean")
@@ -55,8 +58,8 @@ def _build(name, statistics, impute):
     if name in SOURCES:
         table = elemental_table(name, impute=impute)
         return ElementStatistics(table, statistics or DEFAULT_STATISTICS[name])
-    if name == "valence_orbitals":
-        return ValenceOrbitals(elemental_table("magpie", impute=impute), "frac")
+    if name in _VALENCE_ORBITALS:
+        return ValenceOrbitals(elemental_table("magpie", impute=impute), _VALENCE_ORBITALS[name])
     if name == "ionic_character":
         return IonicCharacter(electronegativities(impute=impute), common_oxidation_states())
     return {"stoichiometry": Stoichiometry, "element_fractions": ElementFractions}[name]()
