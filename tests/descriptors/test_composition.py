@@ -506,6 +506,9 @@ def test_a_memory_gives_the_same_and_computes_once(kind, tmp_path, monkeypatch):
         raise AssertionError("computed again")
 
     monkeypatch.setattr("crystalml.descriptors._composition.fill_block", never)
+    remembered = clone(cached).fit_transform(X)
+    assert type(remembered) is np.ndarray
+    remembered[:] = 0.0  # the caller's own, whatever lies on the disk
     assert_array_equal(clone(cached).fit_transform(X), expected)
     with pytest.raises(AssertionError, match="computed again"):
         CompositionDescriptors("magpie", memory=joblib.Memory(tmp_path, verbose=0)).transform(X)

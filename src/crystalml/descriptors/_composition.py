@@ -165,8 +165,6 @@ class CompositionDescriptors(StatelessTransformer):
             If a parameter has a value that is not allowed.
         SchemaError
             If X is neither a column of formulas nor a matrix of element amounts.
-        MissingDependencyError
-            If matminer or pymatgen is needed and not installed.
         """
         self._options()
         self._columns(X, reset=True)
@@ -191,7 +189,9 @@ class CompositionDescriptors(StatelessTransformer):
         FormulaError
             If a formula is missing or unreadable and `on_error` is ``"raise"``, or lacks data
             and `missing` is ``"raise"``.
-        InvalidInputError, SchemaError, MissingDependencyError
+        MissingDependencyError
+            If the descriptors need matminer's and pymatgen's data, and these are not installed.
+        InvalidInputError, SchemaError
             As ``fit``.
         """
         options = self._options()
