@@ -102,7 +102,8 @@ class Net(NeuralNet):
     def train_step(self, batch, **fit_params):
         """Take one step down the gradient of one batch."""
         inputs, (target, weight) = batch
-        self.optimizer_.zero_grad()
+        for parameter in self.parameters_:  # cheaper than the optimiser's zero_grad
+            parameter.grad = None
         output = self.module_(inputs)
         loss = self.criterion_(output, target, weight)
         loss.backward()
@@ -331,12 +332,14 @@ def train(net, X, y, weight, train_rows, valid_rows):
         *(None if part is None else as_tensor(part, net.device) for part in (X, y, weight))
     )
     parts = Subset(data, train_rows), None if valid_rows is None else Subset(data, valid_rows)
+    net.parameters_ = [p for group in net.optimizer_.param_groups for p in group["params"]]
     net.notify("on_train_begin", X=parts[0], y=None)
     with suppress(_StopTraining):
         net.fit_loop(parts)
     net.kept_epoch_ = len(net.history_)
     net.notify("on_train_end", X=parts[0], y=None)
     net.optimizer_.zero_grad()
+    net.parameters_ = None  # module and optimiser hold them: pickle them there
     net.module_.eval()
 
 
