@@ -261,6 +261,15 @@ def test_a_table_with_some_of_the_names_is_not_taken_by_position():
         CellDescriptors().fit(table)
 
 
+def test_text_that_is_no_number_is_refused_by_column_and_row():
+    table = schema_table()
+    as_text = table.assign(a=table["a"].astype(str))
+    assert_array_equal(describe(as_text), describe(table))
+    as_text.loc[2, "a"] = "8.61(2)"
+    with pytest.raises(InvalidInputError, match=r"column 'a' holds text \(first: row 2, '8.61"):
+        describe(as_text)
+
+
 def test_polars_in_and_out_agrees_with_pandas():
     polars = pytest.importorskip("polars")
     table = polars.DataFrame(schema_table())

@@ -332,7 +332,7 @@ def test_unreadable_formulas_raise_one_sentence():
         CompositionDescriptors().fit_transform(BAD[2:])
     text = str(caught.value)
     assert text.startswith("CompositionDescriptors: cannot use 5 of 6 rows (first: row 0,")
-    assert "La2-xSrxCuO4" in text
+    assert "(first: row 0, 'La2-xSrxCuO4' contains" in text
     assert "on_error='nan'" in text
 
 

@@ -10,7 +10,7 @@ from crystalml._validation import StrOptions, check_parameters
 from crystalml.crystallography import cell_problems, validate_cells
 from crystalml.descriptors._base import StatelessTransformer, expand_selection
 from crystalml.descriptors._cell_features import FEATURES, GROUPS, compute_features
-from crystalml.exceptions import CellError, SchemaError
+from crystalml.exceptions import CellError, InvalidInputError, SchemaError
 
 _CALLER = "CellDescriptors"
 _VOLUME_COLUMN = "volume"
@@ -199,9 +199,9 @@ class CellDescriptors(StatelessTransformer):
                 f"{_listed(CELL_COLUMNS)}, or an array with six columns in this order."
             )
         volume = self._volume_name(names)
-        if volume is None:
-            return X[list(CELL_COLUMNS)], False
-        return X[[*CELL_COLUMNS, volume]], len(CELL_COLUMNS)
+        picked = list(CELL_COLUMNS) if volume is None else [*CELL_COLUMNS, volume]
+        _refuse_text(X, picked)
+        return X[picked], False if volume is None else len(CELL_COLUMNS)
 
     def _volume_name(self, names):
         """Name of the column of measured volumes in a table with the schema's names."""
@@ -247,6 +247,22 @@ class CellDescriptors(StatelessTransformer):
             f"{_listed(CELL_COLUMNS)}, or an array with these six in this order, or with seven, "
             "the last being the measured volume (volume=6 allows others after it)."
         )
+
+
+def _refuse_text(table, names):
+    """Say which column holds text that is no number, such as 5.64(2)."""
+    for name in names:
+        values = np.asarray(table[name])
+        if values.dtype.kind not in "OSU":
+            continue
+        for row, value in enumerate(values.tolist()):
+            try:
+                float(value if isinstance(value, str) else 0.0)
+            except ValueError:
+                raise InvalidInputError(
+                    f"{_CALLER}: column {name!r} holds text (first: row {row}, {value!r}); give "
+                    "numbers without units and standard uncertainties."
+                ) from None
 
 
 def _is_position(volume):

@@ -22,7 +22,7 @@ from crystalml.descriptors._composition_input import (
     one_column,
     read,
 )
-from crystalml.descriptors._composition_presets import PRESETS, build_families
+from crystalml.descriptors._composition_presets import PRESETS, build_families, gaps_of
 from crystalml.exceptions import FormulaError, SchemaError
 
 _CALLER = "CompositionDescriptors"
@@ -204,7 +204,7 @@ class CompositionDescriptors(StatelessTransformer):
             return np.asarray(block) if len(block) == len(rows_of) else block[rows_of]
         families = build_families(*options)
         reading = read(formulas, charges=self.charges)
-        self._refuse(reading.errors, _gaps(reading, families), formulas, rows_of)
+        self._refuse(reading.errors, gaps_of(reading.amounts, families), formulas, rows_of)
         return _fill(families, reading, rows_of)
 
     def report(self, X):
@@ -236,7 +236,7 @@ class CompositionDescriptors(StatelessTransformer):
         formulas, rows_of = distinct(self._formulas(X))
         reading = read(formulas, charges=self.charges)
         names, statistics, _ = self._options()
-        gaps = _gaps(reading, build_families(names, statistics, False))
+        gaps = gaps_of(reading.amounts, build_families(names, statistics, False))
         columns = {
             "error": pd.Series([reading.errors.get(row) for row in rows_of], dtype=object),
             "has_deuterium": reading.has_deuterium[rows_of],
@@ -326,7 +326,7 @@ def _distinct_block(formulas, options, charges, versions):  # noqa: ARG001
     families = build_families(*options)
     reading = read(from_key(formulas), charges=charges)
     block = _fill(families, reading, np.arange(len(reading.has_deuterium)))
-    return block, reading.errors, _gaps(reading, families)
+    return block, reading.errors, gaps_of(reading.amounts, families)
 
 
 @cache
@@ -341,31 +341,14 @@ def _versions():
     return tuple(versions)
 
 
-def _gaps(reading, families):
-    """Say of every formula, by position, which of its elements lack which properties."""
-    lacking = {}
-    for family in families:
-        for element, properties in family.gaps.items():
-            lacking.setdefault(element, []).extend(properties)
-    if not lacking:
-        return {}
-    gaps = {}
-    table = reading.amounts
-    entries = np.flatnonzero(np.isin(table.indices, list(lacking)))
-    rows = np.searchsorted(table.indptr, entries, side="right") - 1
-    for row, element in zip(rows.tolist(), table.indices[entries].tolist(), strict=True):
-        names = lacking[element]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        gaps.setdefault(row, []).append(f"{ELEMENTS[element]} has no {', '.join(names[:3])}{more}")
-    return {row: "; ".join(said) for row, said in gaps.items()}
-
-
 def _first_of(notes, formulas, rows_of):
     """Count the rows with a note, and show the first."""
     rows = np.flatnonzero(np.isin(rows_of, list(notes)))
     formula = int(rows_of[rows[0]])
-    shown = f"{formulas[formula]!r}, " if isinstance(formulas, list) else ""
-    return f"{len(rows)} of {len(rows_of)} rows (first: row {rows[0]}, {shown}{notes[formula]})"
+    note = notes[formula]
+    if isinstance(formulas, list) and repr(formulas[formula]) not in note:
+        note = f"{formulas[formula]!r}, {note}"
+    return f"{len(rows)} of {len(rows_of)} rows (first: row {rows[0]}, {note})"
 
 
 def _index(X, n_rows):

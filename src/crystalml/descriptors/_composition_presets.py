@@ -2,6 +2,9 @@
 
 from functools import lru_cache
 
+import numpy as np
+
+from crystalml.crystallography import ELEMENTS
 from crystalml.descriptors._composition_features import (
     ElementFractions,
     ElementStatistics,
@@ -51,6 +54,27 @@ def build_families(names, statistics, impute):
     `impute` fills the gaps of the sources as matminer does.
     """
     return tuple(_build(name, statistics, impute) for name in names)
+
+
+def gaps_of(amounts, families):
+    """Say of every row of a CSR matrix which of its elements lack which properties.
+
+    The result maps the rows that lack something to a text.
+    """
+    lacking = {}
+    for family in families:
+        for element, properties in family.gaps.items():
+            lacking.setdefault(element, []).extend(properties)
+    if not lacking:
+        return {}
+    gaps = {}
+    entries = np.flatnonzero(np.isin(amounts.indices, list(lacking)))
+    rows = np.searchsorted(amounts.indptr, entries, side="right") - 1
+    for row, element in zip(rows.tolist(), amounts.indices[entries].tolist(), strict=True):
+        names = lacking[element]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        gaps.setdefault(row, []).append(f"{ELEMENTS[element]} has no {', '.join(names[:3])}{more}")
+    return {row: "; ".join(said) for row, said in gaps.items()}
 
 
 def _build(name, statistics, impute):
