@@ -354,7 +354,7 @@ def test_deuterium_counts_as_hydrogen_and_is_reported():
     assert transformer.report(["D2O", "H2O"])["has_deuterium"].tolist() == [True, False]
 
 
-def test_missing_data_are_nan_the_mean_or_an_error_that_names_the_element():
+def test_missing_data_are_nan_or_imputed():
     rows = ["NaCl", "HeNa2"]
     nan = CompositionDescriptors("magpie", missing="nan", statistics="mean").fit_transform(rows)
     mean = CompositionDescriptors("magpie", statistics="mean").fit_transform(rows)
@@ -363,7 +363,15 @@ def test_missing_data_are_nan_the_mean_or_an_error_that_names_the_element():
     assert not lacking.all()
     assert np.isfinite(mean).all()
     assert_array_equal(nan[:, ~lacking], mean[:, ~lacking])
-    strict = CompositionDescriptors("magpie", missing="raise")
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_strict_about_missing_data_with_and_without_memory(remembers, tmp_path):
+    rows = ["NaCl", "HeNa2"]
+    memory = str(tmp_path) if remembers else None
+    lenient = CompositionDescriptors("magpie", missing="nan", memory=memory)
+    assert np.isnan(lenient.fit_transform(rows)[1]).any()
+    strict = CompositionDescriptors("magpie", missing="raise", memory=memory)
     with pytest.raises(FormulaError, match=r"row 1, 'HeNa2', He has no MagpieData") as caught:
         strict.fit_transform(rows)
     assert "missing='mean'" in str(caught.value)

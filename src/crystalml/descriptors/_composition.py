@@ -195,16 +195,18 @@ class CompositionDescriptors(StatelessTransformer):
             As ``fit``.
         """
         options = self._options()
+        strict = self.missing == "raise"
         formulas, rows_of = distinct(self._formulas(X))
         if self.memory is not None:
             key = as_key(formulas, charges=self.charges)
             compute = _as_memory(self.memory).cache(_distinct_block)
-            block, errors, gaps = compute(key, options, self.charges, _versions())
+            block, errors, gaps = compute(key, options, strict, self.charges, _versions())
             self._refuse(errors, gaps, formulas, rows_of)
             return np.asarray(block) if len(block) == len(rows_of) else block[rows_of]
         families = build_families(*options)
         reading = read(formulas, charges=self.charges)
-        self._refuse(reading.errors, gaps_of(reading.amounts, families), formulas, rows_of)
+        gaps = gaps_of(reading.amounts, families) if strict else {}
+        self._refuse(reading.errors, gaps, formulas, rows_of)
         return _fill(families, reading, rows_of)
 
     def report(self, X):
@@ -300,7 +302,7 @@ class CompositionDescriptors(StatelessTransformer):
                 f"{_CALLER}: cannot use {_first_of(errors, formulas, rows_of)}. Correct or drop "
                 "these rows, or set on_error='nan' for rows of NaN."
             )
-        if gaps and self.missing == "raise":
+        if gaps:
             raise FormulaError(
                 f"{_CALLER}: no data for {_first_of(gaps, formulas, rows_of)}. Drop these rows, or "
                 "set missing='mean' or missing='nan'."
@@ -321,12 +323,12 @@ def _as_memory(memory):
     return check_memory(memory)
 
 
-def _distinct_block(formulas, options, charges, versions):  # noqa: ARG001
+def _distinct_block(formulas, options, strict, charges, versions):  # noqa: ARG001
     """Compute all descriptors of different formulas; this is what a memory caches."""
     families = build_families(*options)
     reading = read(from_key(formulas), charges=charges)
     block = _fill(families, reading, np.arange(len(reading.has_deuterium)))
-    return block, reading.errors, gaps_of(reading.amounts, families)
+    return block, reading.errors, gaps_of(reading.amounts, families) if strict else {}
 
 
 @cache
