@@ -20,6 +20,9 @@ from crystalml.io._values import is_null, number, text
 FULL_OCCUPANCY = 0.999  # rounded thirds add up to this at least
 
 
+_COMMAS = 2  # in a coordinate triplet, x,y,z
+
+
 class Block(NamedTuple):
     """One data block: raw values by canonical tag, its operations, sites and repairs."""
 
@@ -47,6 +50,11 @@ class Operations:
 def operations_of(tokens):
     """Operations of a tuple of raw values, or None if all are missing."""
     return None if all(map(is_null, tokens)) else Operations(tokens)
+
+
+def are_triplets(tokens):
+    """Tell whether all raw values have the commas of a coordinate triplet, or are missing."""
+    return all(token.count(b",") == _COMMAS or is_null(token) for token in tokens)
 
 
 class BlockBuilder:
@@ -141,8 +149,8 @@ def is_disordered(occupancies, groups):
 def _operation_texts(tokens):
     """Texts of the operations, and whether words without quotes had to be joined."""
     texts = [text(token) or "" for token in tokens]
-    if all(operation.count(",") == 2 for operation in texts):
+    if all(operation.count(",") == _COMMAS for operation in texts):
         return tuple(texts), False
     parts = re.sub(r"\s*,\s*", ",", " ".join(texts)).split()
-    whole = all(part.count(",") == 2 for part in parts)
+    whole = all(part.count(",") == _COMMAS for part in parts)
     return (tuple(parts), True) if whole else (tuple(texts), False)

@@ -2,11 +2,11 @@
 
 import gemmi
 
-from crystalml.io._blocks import BlockBuilder
+from crystalml.io._blocks import BlockBuilder, are_triplets
 from crystalml.io._encoding import normalise
 from crystalml.io._repair import CIF2_MAGIC, repair_blocks
 from crystalml.io._scan import scan_blocks
-from crystalml.io._tags import canonical_tag
+from crystalml.io._tags import OPERATION_TAGS, canonical_tag
 
 
 def parse_blocks(data):
@@ -51,4 +51,9 @@ def _add_loop(builder, loop):
     if not any(map(canonical_tag, tags)):
         return
     values, width = loop.values, len(tags)
+    for index, tag in enumerate(tags):
+        if canonical_tag(tag) in OPERATION_TAGS:
+            column = values[index::width]
+            if not are_triplets([value.encode() for value in column]):
+                raise ValueError(f"{tag!r} has values that are no operations")
     builder.add_loop(tags, lambda index: [value.encode() for value in values[index::width]])

@@ -6,7 +6,7 @@ It takes linear time on any bytes: each expression consumes what it matches at o
 
 import re
 
-from crystalml.io._blocks import BlockBuilder
+from crystalml.io._blocks import BlockBuilder, are_triplets
 from crystalml.io._tags import OPERATION_TAGS, canonical_tag
 
 CIF2_MAGIC = b"#\\#CIF_2.0"
@@ -99,11 +99,11 @@ class _Reader:
     def _whole_rows(self, tags, lines):
         """Values of the loop, without the rows that are not complete."""
         width, count = len(tags), sum(map(len, lines))
-        if count % width == 0:
-            return [value for line in lines for value in line]
-        if canonical_tag(tags[-1]) in OPERATION_TAGS and all(len(s) >= width for s in lines):
+        if canonical_tag(tags[-1]) in OPERATION_TAGS and _has_split_triplets(lines, width):
             self._note("unquoted_value")
             return [v for s in lines for v in (*s[: width - 1], b" ".join(s[width - 1 :]))]
+        if count % width == 0:
+            return [value for line in lines for value in line]
         self._note("loop_length" if self.tokens.kind else "truncated")
         whole = [value for line in lines if len(line) == width for value in line]
         return whole or [v for line in lines for v in line][: count - count % width]
@@ -134,6 +134,12 @@ class _Reader:
                 builder.flag("duplicate_block")
                 seen[builder.name.lower()].flag("duplicate_block")
             seen.setdefault(builder.name.lower(), builder)
+
+
+def _has_split_triplets(lines, width):
+    """Tell whether each line is a row whose last value, an operation, lacks its quotes."""
+    whole = all(len(line) >= width for line in lines)
+    return whole and not are_triplets([line[width - 1] for line in lines])
 
 
 class _Tokens:

@@ -17,7 +17,7 @@ malformed near a wanted item) it leaves to the full parser: the answer is then N
 import re
 from functools import lru_cache
 
-from crystalml.io._blocks import Block, is_disordered, operations_of
+from crystalml.io._blocks import Block, are_triplets, is_disordered, operations_of
 from crystalml.io._tags import (
     DISORDER_TAG,
     FAMILY_MARKS,
@@ -50,7 +50,7 @@ _WANTED = (
 
 # Every keyword and tag has an underscore, which is rare elsewhere. A tag may bring a simple
 # value that ends its line.
-_LOOP_TAGS = rb"(?:" + _SKIP + rb"_[^ \t\n]++)++"
+_LOOP_TAGS = rb"(?:[ \t\n]++_[^ \t\n]++)*+"
 _HIT = re.compile(
     rb"_(?:(?<=\n_)(?P<tag>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"""(?:[ \t]++(?P<value>'[^'\n]*+'|"[^"\n]*+"|""" + _WORD + rb")[ \t]*+(?=\n)|)"
@@ -62,11 +62,12 @@ _HIT = re.compile(
 )  # fmt: skip
 _TAG, _VALUE, _LOOP, _INNER, _DATA = 1, 2, 3, 4, 5  # groups of `_HIT`
 _LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS)
-_TAG_OR_COMMENT = re.compile(rb"[ \t\n](?:#[^\n]*+|(_[^ \t\n]++))")
+_COMMENT = re.compile(rb"[ \t\n]++#")
 _LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + _KEYWORD + rb")")
 _ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + _KEYWORD + rb"|\Z)")
 _ITEM_IN_LINE = re.compile(rb"[ \t](?:_|" + _KEYWORD + rb")")
 _SKIPPED = re.compile(_SKIP)
+_BLANK = re.compile(rb"[ \t]*+")
 _SINGLE_VALUE = re.compile(_QUOTED + rb"|" + _WORD)
 _TOKEN = re.compile(_QUOTED + rb"|[^ \t\n]++")
 _QUOTES = (b"'", b'"')
@@ -96,6 +97,7 @@ class _Scanner:
         self.spans = _outside_text_fields(data)
         self.span = 0  # index of the span at hand
         self.end = 0  # and where it ends
+        self.line_start = self.looked_at = 0
         self.blocks = []
         self.names = set()
         self.name, self.values, self.operations, self.sites = None, {}, {}, None
@@ -136,18 +138,24 @@ class _Scanner:
             raise _Doubt  # a save frame, or a keyword of STAR that CIF reserves
 
     def _starts_item(self, position):
-        """Tell whether a token at `position` is the first of its line, rather than inside
-        a word or a comment.
-        """  # noqa: D205
+        """Tell whether a token at `position` is the first of its line.
+
+        It is not if it is a part of a longer word or of a comment; where something else
+        stands before it on the line, only a parser can tell.
+        """
         data = self.data
-        if position <= 0 or data[position - 1] == _NEWLINE:
+        newline = data.rfind(b"\n", self.looked_at, position)  # no byte is looked at twice
+        if newline >= 0:
+            self.line_start = newline + 1
+        self.looked_at = max(self.looked_at, position)
+        if position <= self.line_start:
             return True
         if data[position - 1] not in _BLANKS:
             return False
-        line = data[data.rfind(b"\n", 0, position) + 1 : position].lstrip(_BLANKS)
-        if line and not line.startswith(b"#"):
+        first = _BLANK.match(data, self.line_start, position).end()
+        if first < position and data[first] != _HASH:
             raise _Doubt
-        return not line
+        return first == position
 
     def _open(self, name):
         if self.name is not None:
@@ -166,8 +174,7 @@ class _Scanner:
         operations = None
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
-        flags = ("unquoted_value",) if operations and operations.repaired else ()
-        self.blocks.append(Block(self.name, self.values, operations, self.sites, flags))
+        self.blocks.append(Block(self.name, self.values, operations, self.sites, ()))
 
     def _pair(self, name, value):
         values = self.values
@@ -205,9 +212,14 @@ class _Scanner:
 
     def _loop(self, hit):
         """Read a loop if it is wanted."""
+        header = hit[_LOOP]
         if not self._starts_item(hit.start() - 4):
-            raise _Doubt  # a comment or a quoted string; tags after it were passed over
-        plan = _loop_plan(hit[_LOOP])
+            if header:
+                raise _Doubt  # tags after a comment were passed over
+            return
+        if not header or _COMMENT.match(self.data, hit.end()):
+            raise _Doubt
+        plan = _loop_plan(header)
         if plan is None:
             return
         if self.name is None or plan is _UNSURE:
@@ -248,6 +260,8 @@ def _outside_text_fields(data):
     Only semicolons are looked for, which is fast as they are rare: embedded reflection lists
     have none.
     """
+    if data.startswith((b"_", b";")):
+        raise _Doubt  # no header
     spans, start, is_text = [], 0, False
     found = data.find(b";")
     while found >= 0:
@@ -274,7 +288,7 @@ def _loop_plan(header):
     Otherwise the width, the operations (tag, column) and, of the sites, the columns of name,
     occupancy and disorder group (None: no such column).
     """
-    tags = [canonical_tag(tag) for tag in _TAG_OR_COMMENT.findall(header) if tag]
+    tags = [canonical_tag(tag) for tag in header.split()]
     wanted = [tag for tag in tags if tag is not None]
     if not wanted:
         return None
@@ -310,6 +324,8 @@ def _tokens_in(body, width):
 def _operations_in(body, width, column):
     """Operations in a loop's values; real files share few lists, so this is mostly known."""
     tokens = _tokens_in(body, width)[column::width]
+    if not are_triplets(tokens):
+        raise _Doubt
     return operations_of(tuple(tokens)) if tokens else None
 
 

@@ -157,13 +157,18 @@ def _or_error(found, name, message):
 
 
 def _walk(folder):
-    """Yield every CIF below `folder`, in sorted order."""
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if _is_cif_name(name):
-                path = os.path.join(root, name)
-                yield Source(path, path=path)
+    """Yield every CIF below `folder`, by sorted names; links to folders are not followed."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        yield Source(folder, error=reason(error))
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+        elif _is_cif_name(entry.name):
+            yield Source(entry.path, path=entry.path)
 
 
 def _open(path):

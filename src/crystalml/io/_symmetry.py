@@ -74,13 +74,29 @@ def _decide(sources, flags, operation_count):
     if any(setting.number != best.number for _, setting in sources):
         flags.append("contradictory_spacegroup")
     symbols = {s.hm for name, s in sources if name != "number" and s.hall}
-    if len(symbols) > 1 and "contradictory_spacegroup" not in flags:
+    if "contradictory_spacegroup" not in flags and not _can_mean_same_axes(frozenset(symbols)):
         flags.append("contradictory_setting")
     if not best.hall:
         flags.append("unlisted_setting")
     is_guessed_axes = source in ("Hermann-Mauguin", "number") and best.qualifier == "H"
     multiplicity = operation_count if source == "operations" else _multiplicity(best)
     return Symmetry(best.number, source, float(multiplicity), is_guessed_axes, tuple(flags))
+
+
+@lru_cache(maxsize=8192)
+def _can_mean_same_axes(symbols):
+    """Tell whether tabulated settings with these symbols have the same operations.
+
+    A few have: C c c a and C c c b of space group 68 differ in name only.
+    """
+    if len(symbols) <= 1:
+        return True
+    meanings = [
+        {frozenset(op.triplet() for op in row.operations())
+         for row in gemmi.spacegroup_table() if row.hm == symbol}
+        for symbol in symbols
+    ]  # fmt: skip
+    return bool(frozenset.intersection(*map(frozenset, meanings)))
 
 
 @lru_cache(maxsize=8192)

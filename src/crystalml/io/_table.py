@@ -38,7 +38,7 @@ def read_cifs(sources, *, n_jobs=None, on_error="report", progress="auto"):
     Parameters
     ----------
     sources : str, PathLike, bytes, file object or iterable of these
-        A folder (searched recursively for ``*.cif`` and ``*.cif.gz``, in sorted order), a
+        A folder (searched recursively for ``*.cif`` and ``*.cif.gz``, by sorted names), a
         glob pattern, an archive (``.zip``, ``.tar``, ``.tar.gz``, ``.tar.xz``,
         ``.tar.bz2``; its members are read without unpacking to disk), a single file
         (``.gz`` too), CIF text, or any number of these.
@@ -151,9 +151,8 @@ def raise_first_error(records, *, caller):
 
 def build_table(records):
     """Build the table from records: typed columns, and what is computed from them at once."""
-    columns = dict(zip(RECORD_FIELDS, zip(*records, strict=True), strict=True))
-    if not records:
-        columns = dict.fromkeys(RECORD_FIELDS, ())
+    values = zip(*records, strict=True) if records else [()] * len(RECORD_FIELDS)
+    columns = dict(zip(RECORD_FIELDS, values, strict=True))
     arrays = {name: _array(values, TABLE_COLUMNS[name].dtype) for name, values in columns.items()}
     cells = np.column_stack([arrays[name] for name in CELL_COLUMNS])
     arrays["v_formula"] = cell_volume(cells) if len(cells) else np.empty(0)
