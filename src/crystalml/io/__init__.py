@@ -5,6 +5,8 @@ from crystalml._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "_check_flags": ["CHECK_FLAGS"],
+        "_check_table": ["TableCheck", "check_table"],
         "_cif": ["read_cif"],
         "_cod": ["CODClient"],
         "_cod_metadata": ["CleanedMetadata", "clean_cod_metadata"],

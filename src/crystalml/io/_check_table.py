@@ -1,0 +1,191 @@
+"""Find the rows of a table that contradict themselves or what is known of crystals."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from crystalml.exceptions import InvalidInputError
+from crystalml.io._check_cell import check_cell
+from crystalml.io._check_contents import check_contents, density, settle_formula_units
+from crystalml.io._check_flags import CHECK_FLAGS
+from crystalml.io._check_input import check_input
+from crystalml.io._check_reference import check_reference
+from crystalml.io._check_symmetry import check_symmetry
+from crystalml.io._check_volume import best_formula_units, check_volume, volume_residuals
+
+# Columns of the table that tell a reader which row it is.
+_NAMES = ("source", "block", "cod_id", "formula", "spacegroup_number", "spacegroup_hm")
+
+
+@dataclass(frozen=True, eq=False)
+class TableCheck:
+    """What `check_table` found; all parts have the index of the table.
+
+    Attributes
+    ----------
+    rows : pandas.DataFrame of shape (n_rows, 7)
+        ``flags`` (text, joined by ``;``, ``""`` where nothing was found), ``score``,
+        ``n_checks`` (checks that the row had the data for), and what was computed on the way:
+        ``v_formula`` (Å^3, volume of the cell), ``formula_units`` (Z as reported, else from the
+        number of atoms, else the one that suits volume and space group best), ``density``
+        (g/cm^3) and ``volume_residual`` (ln of the volume over the sum of atomic volumes).
+    deviations : pandas.DataFrame of shape (n_rows, n_flags)
+        By how many tolerances the row deviates in each check: flagged above 1 (yes-or-no
+        checks: 1), NaN where it could not be made.
+    suspects : pandas.DataFrame
+        The flagged rows, most suspicious first: ``score``, ``flags`` and the columns of the
+        table that name a row (source, block, cod_id, formula, space group), where it has them.
+    counts : pandas.Series
+        Rows by flag, most frequent first.
+    """
+
+    rows: pd.DataFrame = field(repr=False)
+    deviations: pd.DataFrame = field(repr=False)
+    suspects: pd.DataFrame = field(repr=False)
+    counts: pd.Series = field(repr=False)
+
+    def __repr__(self):
+        found = ", ".join(f"{flag} {n}" for flag, n in self.counts.items() if n)
+        return f"TableCheck({len(self.suspects)} of {len(self.rows)} rows are suspect: {found})"
+
+
+def check_table(table, *, flags=None, length_tolerance=0.002, angle_tolerance=0.2):
+    """Check every row of a table against itself and against what is known of crystals.
+
+    Nothing is repaired: the rows most likely to be wrong come first, for a person to decide.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame of n rows
+        The table of :func:`read_cifs`, or any with the columns a, b, c (Å), alpha, beta and
+        gamma (degrees). Used where present: ``*_su``, ``volume``, ``volume_su``,
+        ``spacegroup_number``, ``spacegroup_hm``, ``spacegroup_hall``, ``formula``,
+        ``formula_units`` (Z), ``n_atoms`` (in the cell), ``density``, ``is_disordered`` and the
+        reader's ``flags``. A check that lacks its data is left out, row by row.
+    flags : sequence of str, default=None
+        Which of :data:`CHECK_FLAGS` to look for; ``None`` is all.
+    length_tolerance : float, default=0.002
+        Relative deviation from equal edges that is no contradiction where no s.u. is given;
+        where s.u. are given, five of them are, but no more than this and no less than 0.0005.
+    angle_tolerance : float, default=0.2
+        The same for angles in degrees; no less than 0.02.
+
+    Returns
+    -------
+    TableCheck
+        With ``rows``, ``suspects``, ``counts`` and ``deviations``.
+
+    Raises
+    ------
+    SchemaError
+        If a cell column is missing, or a column of numbers holds something else.
+    InvalidInputError
+        If `table` is no DataFrame, or another parameter is outside its range.
+
+    Notes
+    -----
+    The score is a surprise: the sum over the flags of a row of -log10 of the share of reference
+    rows that deviate at least as much. One point is a row in ten, three points one in a
+    thousand; it adds up as if the checks were independent. The shares, the limits of
+    ``volume_too_small`` and ``volume_too_large`` and the atomic volumes were measured on
+    entries of the COD, which hold faults themselves. Volumes of atoms were fitted by
+    non-negative least squares to the volumes of ordered cells, apart for salts and alloys; the
+    script is ``tools/build_check_reference.py``. Multiplicities of Wyckoff positions are those
+    of International Tables for Crystallography, vol. A.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crystalml.io import check_table
+    >>> table = pd.DataFrame(
+    ...     [["NaCl", 225, 5.64, 5.64, 5.64, 90.0, 90.0, 90.0, 179.4, 4],
+    ...      ["NaCl", 225, 5.64, 5.64, 5.94, 90.0, 90.0, 90.0, 179.4, 4],
+    ...      ["KCl", 225, 6.29, 6.29, 6.29, 90.0, 90.0, 90.0, 248.9, 8]],
+    ...     columns=["formula", "spacegroup_number", "a", "b", "c", "alpha", "beta", "gamma",
+    ...              "volume", "formula_units"])
+    >>> check = check_table(table)
+    >>> check.suspects[["flags", "formula"]]
+                                                   flags formula
+    1  volume_contradicts_cell;cell_contradicts_space...    NaCl
+    2                                   volume_too_small     KCl
+    """
+    chosen = _check_parameters(flags, length_tolerance, angle_tolerance)
+    data = check_input(table)
+    volumes, deviations = check_cell(data)
+    deviations |= check_symmetry(
+        data, length_tolerance=length_tolerance, angle_tolerance=angle_tolerance
+    )
+    units = settle_formula_units(data)
+    unconventional = (deviations["cell_contradicts_setting"] > 1) | (
+        deviations["cell_contradicts_spacegroup"] > 1
+    )
+    deviations |= check_contents(data, units, density(data, units, volumes), unconventional)
+    units = np.where(np.isnan(units), best_formula_units(data, volumes), units)
+    residuals = volume_residuals(data, units, volumes)
+    deviations |= check_volume(residuals)
+
+    deviations = pd.DataFrame({flag: deviations[flag] for flag in chosen}, index=table.index)
+    rows = pd.DataFrame(
+        {
+            **_judge(deviations),
+            "v_formula": volumes,
+            "formula_units": units,
+            "density": density(data, units, volumes),
+            "volume_residual": residuals,
+        },
+        index=table.index,
+    )
+    return _result(table, rows, deviations)
+
+
+def is_flagged(deviations):
+    """Tell which deviations raise their flag: yes is 1 where a check has no measure."""
+    return deviations >= 1.0
+
+
+def _judge(deviations):
+    """Write down flags as text, score and number of checks of each row."""
+    flagged = is_flagged(deviations.to_numpy())
+    names = deviations.columns.tolist()
+    texts = np.full(len(deviations), "", dtype=object)
+    for row in np.flatnonzero(flagged.any(axis=1)):
+        texts[row] = ";".join([names[column] for column in np.flatnonzero(flagged[row])])
+    surprise = np.zeros(len(deviations))
+    reference = check_reference()
+    for column, name in enumerate(names):
+        found = deviations[name].to_numpy()[flagged[:, column]]
+        beyond = reference.tails.get(name, 0.0) * np.log10(np.minimum(found, 1e3))
+        surprise[flagged[:, column]] += beyond - np.log10(reference.rates[name])
+    return {
+        "flags": texts,
+        "score": surprise,
+        "n_checks": deviations.notna().sum(axis=1).to_numpy(),
+    }
+
+
+def _result(table, rows, deviations):
+    """Rank the suspects and count the flags."""
+    names = [name for name in _NAMES if name in table.columns]
+    suspects = pd.concat([rows[["score", "flags"]], table[names]], axis=1)
+    suspects = suspects[(rows["flags"] != "").to_numpy()]
+    suspects = suspects.sort_values("score", ascending=False, kind="stable")
+    counts = is_flagged(deviations).sum().sort_values(ascending=False, kind="stable")
+    return TableCheck(rows, deviations, suspects, counts)
+
+
+def _check_parameters(flags, length_tolerance, angle_tolerance):
+    """Raise one sentence about a parameter that cannot be; return the flags to look for."""
+    for name, value in (("length", length_tolerance), ("angle", angle_tolerance)):
+        if not (np.isscalar(value) and np.isreal(value) and 0.0 <= value < np.inf):
+            raise InvalidInputError(
+                f"check_table: {name}_tolerance is {value!r}; give a number >= 0."
+            )
+    if flags is None:
+        return tuple(CHECK_FLAGS)
+    unknown = [flag for flag in flags if flag not in CHECK_FLAGS]
+    if isinstance(flags, str) or unknown:
+        raise InvalidInputError(
+            f"check_table: flags must list names from {', '.join(CHECK_FLAGS)}, got {flags!r}."
+        )
+    return tuple(flag for flag in CHECK_FLAGS if flag in set(flags))
