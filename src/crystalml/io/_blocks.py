@@ -140,10 +140,14 @@ class BlockBuilder:
 
 def is_disordered(occupancies, groups):
     """Tell whether a site is partly occupied or belongs to a disorder group."""
-    if not all(map(is_null, set(groups))):
-        return True
-    found = (number(value) for value in set(occupancies))
-    return any(pair is not None and pair[0] < FULL_OCCUPANCY for pair in found)
+    return any(map(_is_partial, set(occupancies))) or not all(map(is_null, set(groups)))
+
+
+@lru_cache(maxsize=8192)
+def _is_partial(occupancy):
+    """Tell whether a raw occupancy is below 1; a missing one is 1 by definition."""
+    found = number(occupancy)
+    return found is not None and found[0] < FULL_OCCUPANCY
 
 
 def _operation_texts(tokens):

@@ -35,17 +35,10 @@ _SU_SLOTS = {
 _CELL_SLOTS = [(_SLOT[name], *_SU_SLOTS[_SLOT[name]], NUMBER_TAGS[name][0])
                for name in (*CELL_COLUMNS, "volume")]  # fmt: skip
 _SU_NAMES = frozenset(SU_TAGS.values())
-_NUMBER_PLAN = [
-    (_SLOT[name], NUMBER_TAGS[name])
-    for name in ("formula_units", "temperature", "pressure", "wavelength", "density")
-]
-_INTEGER_PLAN = [
-    (_SLOT[name], NUMBER_TAGS[name]) for name in ("spacegroup_number", "cod_id", "year")
-]
-_TEXT_PLAN = [
-    (_SLOT[name], TEXT_TAGS[name])
-    for name in ("spacegroup_hm", "spacegroup_hall", "formula", "mineral", "chemical_name")
-]
+_CELL_NAMES = frozenset(CELL_TAGS)
+_PROVENANCE_NAMES = frozenset(
+    {*TEXT_TAGS["radiation"], *TEXT_TAGS["method"], *TEXT_TAGS["doi"], POWDER, SINGLE_CRYSTAL}
+)
 _NUMBER, _HM, _HALL, _GROUP_SOURCE = (
     _SLOT[name]
     for name in ("spacegroup_number", "spacegroup_hm", "spacegroup_hall", "spacegroup_source")
@@ -67,8 +60,7 @@ def error_record(source, reason):
 
 def has_cell(block):
     """Tell whether a block gives at least one of the six cell parameters."""
-    values = block.values
-    return any(tag in values for tag in CELL_TAGS)
+    return not _CELL_NAMES.isdisjoint(block.values)
 
 
 def record_of(block, source, *, file_flags=(), error=None):
@@ -78,20 +70,9 @@ def record_of(block, source, *, file_flags=(), error=None):
     flags = [*file_flags, *block.flags]
     values = block.values
     _fill_cell(record, values, flags)
-    for slot, tags in _NUMBER_PLAN:
-        for tag in tags:
-            if tag in values and _fill_number(record, slot, values[tag], flags):
-                break
-    for slot, tags in _INTEGER_PLAN:
-        for tag in tags:
-            if tag in values and _fill_integer(record, slot, values[tag], flags):
-                break
-    for slot, tags in _TEXT_PLAN:
-        for tag in tags:
-            if tag in values:
-                record[slot] = text(values[tag])
-                if record[slot] is not None:
-                    break
+    for slot, tag, fill in _PLAN:
+        if tag in values and (record[slot] is None or record[slot] != record[slot]):
+            fill(record, slot, values[tag], flags)
     if block.sites is not None:
         record[_SITES], record[_DISORDERED] = block.sites
     _fill_provenance(record, block, source)
@@ -102,14 +83,12 @@ def record_of(block, source, *, file_flags=(), error=None):
 
 def _fill_cell(record, values, flags):
     for slot, su_slot, _, tag in _CELL_SLOTS:
-        token = values.get(tag)
-        if token is None:
-            continue
-        found = number(token)
-        if found is None:
-            flags.append("bad_number")
-            continue
-        record[slot], record[su_slot] = found
+        if tag in values:
+            found = number(values[tag])
+            if found is None:
+                flags.append("bad_number")
+            else:
+                record[slot], record[su_slot] = found
     if not _SU_NAMES.isdisjoint(values):
         for _, su_slot, su_tag, _ in _CELL_SLOTS:
             if su_tag in values:
@@ -117,30 +96,47 @@ def _fill_cell(record, values, flags):
 
 
 def _fill_number(record, slot, token, flags):
-    """Store a number; tell whether there was one."""
     found = number(token)
     if found is None:
         flags.append("bad_number")
-        return False
-    record[slot] = found[0]
-    return found[0] == found[0]
+    else:
+        record[slot] = found[0]
 
 
 def _fill_integer(record, slot, token, flags):
-    """Store a whole number; tell whether there was one."""
     found = number(token)
     if found is None or (found[0] == found[0] and not found[0].is_integer()):
         flags.append("bad_number")
-        return False
-    if found[0] != found[0]:
-        return False
-    record[slot] = int(found[0])
-    return True
+    elif found[0] == found[0]:
+        record[slot] = int(found[0])
+
+
+def _fill_text(record, slot, token, flags):  # noqa: ARG001
+    record[slot] = text(token)
+
+
+# Every scalar column whose value is what its first tag with a value says.
+_PLAN = [
+    (_SLOT[name], tag, fill)
+    for fill, names, tags_of in (
+        (_fill_number, ("formula_units", "temperature", "pressure", "wavelength", "density"),
+         NUMBER_TAGS),
+        (_fill_integer, ("spacegroup_number", "cod_id", "year"), NUMBER_TAGS),
+        (_fill_text, ("spacegroup_hm", "spacegroup_hall", "formula", "mineral", "chemical_name"),
+         TEXT_TAGS),
+    )
+    for name in names
+    for tag in tags_of[name]
+]  # fmt: skip
 
 
 def _fill_provenance(record, block, source):
     """Radiation, method, DOI and COD number, each by its rule."""
     values = block.values
+    if record[_COD_ID] is None:
+        record[_COD_ID] = _cod_id(block.name, source)
+    if _PROVENANCE_NAMES.isdisjoint(values):
+        return
     for tag in TEXT_TAGS["radiation"]:
         if tag in values and record[_RADIATION] is None:
             record[_RADIATION] = radiation_kind(values[tag])
@@ -148,8 +144,6 @@ def _fill_provenance(record, block, source):
     for tag in TEXT_TAGS["doi"]:
         if tag in values and record[_DOI] is None:
             record[_DOI] = _doi(values[tag])
-    if record[_COD_ID] is None:
-        record[_COD_ID] = _cod_id(block.name, source)
 
 
 def _fill_symmetry(record, block, flags):

@@ -73,9 +73,6 @@ _TOKEN = re.compile(_QUOTED + rb"|[^ \t\n]++")
 _QUOTES = (b"'", b'"')
 _AFTER_TEXT = (b"\n", b" ", b"\t", b"")
 
-_FULLY_OCCUPIED = frozenset({b"1", b"1.", b"1.0", b"1.00", b"1.000", b"1.0000", b".", b"?"})
-_NO_GROUP = frozenset({b".", b"?"})
-
 
 class _Doubt(Exception):  # noqa: N818
     """The scanner is not sure; the full parser must read this file."""
@@ -99,29 +96,32 @@ class _Scanner:
         self.end = 0  # and where it ends
         self.line_start = self.looked_at = 0
         self.blocks = []
-        self.names = set()
         self.name, self.values, self.operations, self.sites = None, {}, {}, None
 
     def scan(self):
         """Walk the keywords and wanted tags."""
+        simple, loop, wanted = _VALUE, _LOOP, _wanted_name  # local names: this is the hot loop
         for span, (start, end) in enumerate(self.spans):
             self.span, self.end = span, end
             values = self.values
             for hit in _HIT.finditer(self.data, start, end):
                 kind = hit.lastindex
-                if kind == _VALUE:
-                    tag, value = hit.group(_TAG, _VALUE)
-                    name = _wanted_name(tag)
-                    if name in SCALAR_TAGS and name not in values and value not in NULLS:
-                        values[name] = value
-                    elif name is not None:
-                        self._pair(name, value)
-                elif kind == _LOOP:
+                if kind == simple:
+                    tag, value = hit.group(1, 2)
+                    name = wanted(tag)
+                    if name is not None:
+                        if name in SCALAR_TAGS and name not in values and value not in NULLS:
+                            values[name] = value
+                        else:
+                            self._pair(name, value)
+                elif kind == loop:
                     self._loop(hit)
                 else:
                     self._unusual(kind, hit)
                     values = self.values
         self._close()
+        if len({block.name.lower() for block in self.blocks}) < len(self.blocks):
+            raise _Doubt
         return self.blocks
 
     def _unusual(self, kind, hit):
@@ -163,9 +163,6 @@ class _Scanner:
         elif self.values:
             raise _Doubt  # items before the first header
         self.name = name.decode("utf-8", "replace")
-        if self.name.lower() in self.names:
-            raise _Doubt
-        self.names.add(self.name.lower())
         self.values, self.operations, self.sites = {}, {}, None
 
     def _close(self):
@@ -213,7 +210,8 @@ class _Scanner:
     def _loop(self, hit):
         """Read a loop if it is wanted."""
         header = hit[_LOOP]
-        if not self._starts_item(hit.start() - 4):
+        start = hit.start() - len("loop")
+        if self.data[start - 1] != _NEWLINE and not self._starts_item(start):
             if header:
                 raise _Doubt  # tags after a comment were passed over
             return
@@ -335,8 +333,6 @@ def _sites_in(body, width, named, occupancy, group):
     count = len(tokens) // width
     if count == 0 or (count == 1 and is_null(tokens[named])):
         return None
-    occupancies = set() if occupancy is None else set(tokens[occupancy::width])
-    groups = set() if group is None else set(tokens[group::width])
-    if occupancies <= _FULLY_OCCUPIED and groups <= _NO_GROUP:
-        return count, False
+    occupancies = () if occupancy is None else set(tokens[occupancy::width])
+    groups = () if group is None else set(tokens[group::width])
     return count, is_disordered(occupancies, groups)

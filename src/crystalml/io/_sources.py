@@ -16,6 +16,7 @@ from crystalml.exceptions import InvalidInputError
 _CIF_SUFFIXES = (".cif", ".cif.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"
+_PACKED = (_GZIP, _XZ, _BZIP2)
 _DECOMPRESS = {_GZIP: gzip.decompress, _XZ: lzma.decompress, _BZIP2: bz2.decompress}
 
 # What reading or unpacking bytes of unknown origin raises.
@@ -46,9 +47,10 @@ class Source(NamedTuple):
         if data is None:
             with open(self.path, "rb") as file:
                 data = file.read()
-        for signature, decompress in _DECOMPRESS.items():
-            if data.startswith(signature):
-                return decompress(data)
+        if data.startswith(_PACKED):
+            for signature, decompress in _DECOMPRESS.items():
+                if data.startswith(signature):
+                    return decompress(data)
         return data
 
     @property
