@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "_cod": ["CODClient"],
         "_cod_metadata": ["CleanedMetadata", "clean_cod_metadata"],
         "_cod_report": ["CODDownloadReport"],
+        "_convert": ["to_ase", "to_pymatgen"],
+        "_convert_from": ["from_ase", "from_pymatgen"],
         "_reader": ["CIFReader"],
         "_table": ["read_cifs"],
         "_tags": ["FLAGS"],

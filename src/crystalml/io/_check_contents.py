@@ -17,7 +17,7 @@ PLAUSIBLE_DENSITIES = (0.08, 23.0)
 
 
 def settle_formula_units(rows):
-    """Return the formula units in the cell: as reported, else from the number of atoms, else NaN."""
+    """Return Z, as reported, else from the number of atoms, else NaN."""
     atoms = rows.formulas.amounts.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         implied = np.where(atoms > 0, rows.n_atoms / atoms, np.nan)

@@ -67,7 +67,7 @@ def check_input(table):
 
 @lru_cache(maxsize=8192)
 def declared_setting(symbol):
-    """Read number, unique axis (monoclinic) and kind of axes (rhombohedral) of a symbol, or None."""
+    """Read number, unique axis and kind of rhombohedral axes out of a symbol, or None."""
     setting = find_spacegroup(symbol)
     if setting is None:
         return None

@@ -1,0 +1,195 @@
+"""The atoms of one data block, expanded by symmetry to the whole cell."""
+
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+from scipy.spatial import cKDTree
+
+from crystalml._schema import CELL_COLUMNS
+from crystalml.crystallography import find_spacegroup, lattice_vectors
+from crystalml.exceptions import CIFError
+
+SITE_TOLERANCE = 0.1  # Å; rounded thirds in a large cell are off by some hundredths
+OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies may add up to more than one
+FULL_OCCUPANCY = 0.999
+
+
+class Sites(NamedTuple):
+    """Atoms of one cell. A site holds one species or several, each with its occupancy."""
+
+    cell: np.ndarray  # (6,)
+    fractions: np.ndarray  # (n, 3), in [0, 1)
+    species: list  # (n,) dict of element symbol -> occupancy, as listed
+    kinds: np.ndarray  # (n,) which atom of the file the site is an image of
+
+    def select(self, kept, species=None):
+        """Return the sites where `kept`, with other species if given."""
+        chosen = np.flatnonzero(kept)
+        species = self.species if species is None else species
+        return Sites(
+            self.cell, self.fractions[chosen], [species[i] for i in chosen], self.kinds[chosen]
+        )
+
+
+class Rules(NamedTuple):
+    """What to do about atoms that are not simply there."""
+
+    occupancy: str
+    disorder: str
+    deuterium: str
+    unknown_atoms: str
+
+
+def read_sites(block, fields, rules):
+    """Read the atoms of a gemmi block.
+
+    Parameters
+    ----------
+    block : gemmi.cif.Block
+        Where the atoms are listed.
+    fields : dict
+        The block's row of the table, without computed columns.
+    rules : Rules
+        Checked values.
+
+    Raises
+    ------
+    CIFError
+        If the atoms cannot be read, or break a rule.
+    """
+    cell = np.array([fields[name] for name in CELL_COLUMNS], dtype=float)
+    vectors = lattice_vectors(cell)
+    if np.isnan(vectors).any():
+        raise CIFError("it has no complete and possible cell")
+    structure = gemmi.make_small_structure_from_block(block)
+    rotations, translations = _operations(fields, structure.symops)
+    atoms = _listed_atoms(structure, rules)
+    fractions, kinds = _expand(atoms, rotations, translations, vectors)
+    species = [{_symbol(atoms[kind], rules): atoms[kind].occ} for kind in kinds]
+    return _apply_occupancy(_merge(Sites(cell, fractions, species, kinds), vectors), rules)
+
+
+def _listed_atoms(structure, rules):
+    """Return the atoms of the file that count by the rules."""
+    atoms = [site for site in structure.sites if not np.isnan(site.fract.tolist()).any()]
+    if rules.disorder == "first":
+        atoms = [site for site in atoms if abs(site.disorder_group) <= 1]
+    unknown = [site.label for site in atoms if not site.element.atomic_number]
+    if unknown and rules.unknown_atoms == "raise":
+        raise CIFError(
+            f"atom {unknown[0]!r} is of no known element; with unknown_atoms='drop' such "
+            "atoms are left out"
+        )
+    atoms = [site for site in atoms if site.element.atomic_number and site.occ > 0.0]
+    if not atoms:
+        raise CIFError("it lists no atom with fractional coordinates")
+    return atoms
+
+
+def _symbol(site, rules):
+    name = site.element.name
+    return "H" if name == "D" and rules.deuterium == "hydrogen" else name
+
+
+def _operations(fields, listed):
+    """Return rotations (k, 3, 3) and translations (k, 3) of the source that the reader trusts."""
+    source = fields["spacegroup_source"]
+    if source is None:
+        raise CIFError("its space group is unknown, so that its atoms cannot be completed")
+    try:
+        if source == "operations":
+            operations = [gemmi.Op(text) for text in listed]
+        else:
+            operations = list(gemmi.symops_from_hall(_hall_symbol(source, fields)))
+    except (RuntimeError, ValueError) as error:
+        raise CIFError(f"its symmetry operations cannot be read: {error}") from error
+    if not operations:
+        raise CIFError("its symmetry operations cannot be read")
+    scale = 1.0 / gemmi.Op.DEN
+    rotations = np.array([operation.rot for operation in operations], dtype=float) * scale
+    return rotations, np.array([operation.tran for operation in operations]) * scale
+
+
+def _hall_symbol(source, fields):
+    """Hall symbol that stands for the space group where no operations are listed."""
+    if source == "Hall":
+        return fields["spacegroup_hall"].replace("_", " ")
+    reference = gemmi.get_spacegroup_reference_setting(fields["spacegroup_number"])
+    name = fields["spacegroup_hm"] if source == "Hermann-Mauguin" else reference.xhm()
+    setting = find_spacegroup(name)
+    if setting.qualifier == "H" and abs(fields["gamma"] - 120.0) > 1.0:
+        setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
+    return setting.hall
+
+
+def _expand(atoms, rotations, translations, vectors):
+    """Apply all operations; images that coincide count once. Return fractions and kinds."""
+    fractions, kinds = [], []
+    for kind, site in enumerate(atoms):
+        images = rotations @ np.array(site.fract.tolist()) + translations
+        images -= np.floor(images)
+        between = images[:, None] - images
+        between -= np.round(between)
+        close = ((between @ vectors) ** 2).sum(axis=2) < SITE_TOLERANCE**2
+        distinct = images[~np.tril(close, -1).any(axis=1)]
+        fractions.append(distinct)
+        kinds.append(np.full(len(distinct), kind))
+    return np.concatenate(fractions) % 1.0, np.concatenate(kinds)
+
+
+def _merge(sites, vectors):
+    """Bring atoms of the file that share a place together into one site."""
+    owner = np.arange(len(sites.kinds))
+    for first, second in _coinciding(sites.fractions, vectors):
+        owner[second] = min(owner[first], owner[second])
+    species = [{} for _ in owner]
+    for index, place in enumerate(owner):
+        for symbol, occupancy in sites.species[index].items():
+            species[place].setdefault(symbol, []).append(occupancy)
+    merged = [_total(here) for here in species]
+    return sites.select(owner == np.arange(len(owner)), merged)
+
+
+def _coinciding(fractions, vectors):
+    """Pairs of sites (i < j) that are closer than the tolerance, in ascending order."""
+    reach = SITE_TOLERANCE / np.linalg.svd(vectors, compute_uv=False).min()
+    tree = cKDTree(fractions % 1.0, boxsize=1.0)
+    pairs = tree.query_pairs(min(reach, 0.49), output_type="ndarray")
+    between = fractions[pairs[:, 0]] - fractions[pairs[:, 1]]
+    between -= np.round(between)
+    close = ((between @ vectors) ** 2).sum(axis=1) < SITE_TOLERANCE**2
+    return sorted(map(tuple, np.sort(pairs[close], axis=1).tolist()))
+
+
+def _total(species):
+    """Occupancies of one place; an atom that the file lists several times may count once."""
+    summed = {symbol: sum(found) for symbol, found in species.items()}
+    if sum(summed.values()) > 1.0 + OCCUPANCY_TOLERANCE:
+        summed = {symbol: max(found) for symbol, found in species.items()}
+    total = sum(summed.values())
+    if total > 1.0 + OCCUPANCY_TOLERANCE:
+        raise CIFError(f"the occupancies of {' and '.join(summed)} at one place add up to {total}")
+    return {symbol: value / max(total, 1.0) for symbol, value in summed.items()}
+
+
+def _apply_occupancy(sites, rules):
+    """Keep, drop or settle sites that are not fully occupied by one element."""
+    partial = np.array([max(here.values()) < FULL_OCCUPANCY for here in sites.species])
+    if rules.occupancy == "keep" or not partial.any():
+        return sites
+    if rules.occupancy == "raise":
+        first = sites.species[int(np.flatnonzero(partial)[0])]
+        raise CIFError(
+            f"{int(partial.sum())} of {len(partial)} sites are partly or jointly occupied (first: "
+            f"{first}); with occupancy='keep' they stay so, with 'majority' they are settled"
+        )
+    if rules.occupancy == "drop":
+        chosen = sites.select(~partial)
+    else:
+        occupied = [sum(here.values()) >= 0.5 for here in sites.species]
+        major = [{max(here, key=here.get): 1.0} for here in sites.species]
+        chosen = sites.select(occupied, major)
+    if not chosen.species:
+        raise CIFError(f"occupancy={rules.occupancy!r} leaves no atom")
+    return chosen
