@@ -3,7 +3,7 @@
 import gemmi
 
 from crystalml.io._blocks import BlockBuilder, are_triplets
-from crystalml.io._encoding import normalise
+from crystalml.io._encoding import to_utf8, with_line_feeds
 from crystalml.io._repair import CIF2_MAGIC, repair_blocks
 from crystalml.io._scan import scan_blocks
 from crystalml.io._tags import OPERATION_TAGS, canonical_tag
@@ -11,17 +11,21 @@ from crystalml.io._tags import OPERATION_TAGS, canonical_tag
 
 def parse_blocks(data):
     """Read the bytes of a CIF into blocks and flags; never raises for what it holds."""
-    data, other_encoding = normalise(data)
-    return _parse_normalised(data), (("encoding",) if other_encoding else ())
+    data, other_encoding = to_utf8(data)
+    return _parse_text(data), (("encoding",) if other_encoding else ())
 
 
-def _parse_normalised(data):
-    """Read CIF text (UTF-8 bytes, line feeds) into blocks."""
-    if data.startswith(CIF2_MAGIC):
-        return repair_blocks(data)  # gemmi reads CIF 1.1
-    blocks = scan_blocks(data)
+def _parse_text(data):
+    """Read CIF text (UTF-8 bytes) into blocks."""
+    is_cif2 = data.startswith(CIF2_MAGIC)  # gemmi reads CIF 1.1
+    blocks = None if is_cif2 else scan_blocks(data)
+    if blocks is None and b"\r" in data:
+        data = with_line_feeds(data)
+        blocks = None if is_cif2 else scan_blocks(data)
     if blocks is not None:
         return blocks
+    if is_cif2:
+        return repair_blocks(data)
     try:
         return gemmi_blocks(data)
     except (ValueError, RuntimeError):

@@ -79,7 +79,7 @@ class _Doubt(Exception):  # noqa: N818
 
 
 def scan_blocks(data):
-    """Read CIF text (UTF-8, line feeds) into blocks, or return None where in doubt."""
+    """Read CIF text (UTF-8 bytes) into blocks, or return None where in doubt."""
     try:
         return _Scanner(data).scan()
     except _Doubt:
@@ -102,6 +102,8 @@ class _Scanner:
         """Walk the keywords and wanted tags."""
         simple, loop, wanted = _VALUE, _LOOP, _wanted_name  # local names: this is the hot loop
         for span, (start, end) in enumerate(self.spans):
+            if self.data.find(b"\r", start, end) >= 0:
+                raise _Doubt  # where lines end is another module's business
             self.span, self.end = span, end
             values = self.values
             for hit in _HIT.finditer(self.data, start, end):
