@@ -38,6 +38,18 @@ class TableCheck:
         table that name a row (source, block, cod_id, formula, space group), where it has them.
     counts : pandas.Series
         Rows by flag, most frequent first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crystalml.io import check_table
+    >>> columns = ["formula", "spacegroup_number", "a", "b", "c", "alpha", "beta", "gamma"]
+    >>> halite = ["NaCl", 225, 5.64, 5.64, 5.94, 90.0, 90.0, 90.0]
+    >>> check = check_table(pd.DataFrame([halite], columns=columns))
+    >>> check
+    TableCheck(1 of 1 rows are suspect: cell_contradicts_spacegroup 1)
+    >>> float(check.rows.loc[0, "formula_units"])
+    4.0
     """
 
     rows: pd.DataFrame = field(repr=False)

@@ -32,6 +32,19 @@ class CleanedMetadata:
         One row per filter in the order applied: ``filter``, ``removed`` and ``left`` (rows).
     unreadable : dict of str to int
         COD column -> values that were no number where a number belongs.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crystalml.io import clean_cod_metadata
+    >>> selection = pd.DataFrame({"file": ["1000041", "1000042"], "a": "5.64", "b": "5.64",
+    ...     "c": "5.64", "alpha": "90", "beta": "90", "gamma": "90",
+    ...     "status": ["", "errors"], "vol": ["179.4", "large"]})
+    >>> cleaned = clean_cod_metadata(selection)
+    >>> len(cleaned.table), cleaned.unreadable
+    (1, {'vol': 1})
+    >>> cleaned.filters.query("removed > 0")["filter"].tolist()
+    ['status']
     """
 
     table: pd.DataFrame = field(repr=False)
