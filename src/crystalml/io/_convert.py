@@ -7,9 +7,8 @@ import pandas as pd
 from crystalml._dependencies import import_optional
 from crystalml.crystallography import lattice_vectors
 from crystalml.exceptions import CIFError, InvalidInputError, SchemaError
-from crystalml.io._encoding import normalise
-from crystalml.io._parse import gemmi_blocks
-from crystalml.io._record import RECORD_FIELDS, has_cell, record_of
+from crystalml.io._read import read_records
+from crystalml.io._record import RECORD_FIELDS
 from crystalml.io._row_files import read_row_sources, source_bytes
 from crystalml.io._sites import FULL_OCCUPANCY, Rules, read_sites
 from crystalml.io._sources import single_source
@@ -45,7 +44,8 @@ def to_pymatgen(
     source : str, PathLike, bytes, file object, Series or DataFrame
         A CIF as :func:`read_cif` takes it; or a row, or any number of rows, of the table. The
         table has no atoms, so that they are read again from the file, or member of an archive,
-        that the columns ``source`` and ``block`` name; it has to lie where it lay.
+        that the columns ``source`` and ``block`` name; it has to lie where it lay. An archive is
+        walked once per call: pass all its rows at once.
     block : str, default=None
         Name of the data block; ``None`` is the first that has a cell and atoms. Rows of a table
         name their own.
@@ -84,8 +84,9 @@ def to_pymatgen(
 
     Notes
     -----
-    Images of an atom closer than 0.1 Å are one atom on a special position, and atoms closer
-    than that share a site.
+    Images of an atom closer than 0.1 Å (0.03 Å where it is partly occupied) are one atom on a
+    special position; different atoms of the file closer than 0.1 Å share a site. An atom that
+    the file lists several times at a place where it has room for one counts once.
 
     Examples
     --------
@@ -239,24 +240,22 @@ def _try_block(data, name, wanted, rules, build):
 
 def _choose_block(data, name, wanted):
     """Find the block by name, or the first with a cell and atoms; with its row of the table."""
-    data, _ = normalise(data)
+    records = (dict(zip(RECORD_FIELDS, record, strict=True)) for record in read_records(data, name))
+    # Of blocks with the same name, gemmi accepts none.
+    rows = {fields["block"]: fields for fields in records if wanted in (None, fields["block"])}
     try:
-        document, reduced = gemmi.cif.read_string(data), gemmi_blocks(data)
+        # Atoms are written in ASCII, whatever the encoding of names.
+        document = gemmi.cif.read_string(data.decode("utf-8-sig", "replace"))
     except (ValueError, RuntimeError) as error:
         raise CIFError(
             f"its atoms cannot be read, as it is no well-formed CIF ({error}); read_cif repairs "
             "the header only"
         ) from error
-    pairs = [
-        (raw, block)
-        for raw, block in zip(document, reduced, strict=True)
-        if wanted in (None, block.name) and has_cell(block)
-    ]
+    pairs = [(block, rows[block.name]) for block in document if block.name in rows]
     if not pairs:
         named = "" if wanted is None else f" named {wanted!r}"
         raise CIFError(f"it has no data block{named} with a unit cell")
-    raw, block = next((pair for pair in pairs if pair[1].sites is not None), pairs[0])
-    return raw, dict(zip(RECORD_FIELDS, record_of(block, name), strict=True))
+    return next((pair for pair in pairs if pair[1]["n_sites"]), pairs[0])
 
 
 def _structure(core, sites, properties):

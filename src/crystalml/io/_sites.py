@@ -10,7 +10,9 @@ from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import find_spacegroup, lattice_vectors
 from crystalml.exceptions import CIFError
 
-SITE_TOLERANCE = 0.1  # Å; rounded thirds in a large cell are off by some hundredths
+# Å; rounded thirds in a large cell are off by some hundredths. Images of a partly occupied atom
+# may be true alternatives as close as 0.1 Å.
+SITE_TOLERANCE, SPLIT_TOLERANCE = 0.1, 0.03
 OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies may add up to more than one
 FULL_OCCUPANCY = 0.999
 
@@ -131,7 +133,8 @@ def _expand(atoms, rotations, translations, vectors):
         images -= np.floor(images)
         between = images[:, None] - images
         between -= np.round(between)
-        close = ((between @ vectors) ** 2).sum(axis=2) < SITE_TOLERANCE**2
+        tolerance = SITE_TOLERANCE if site.occ >= FULL_OCCUPANCY else SPLIT_TOLERANCE
+        close = ((between @ vectors) ** 2).sum(axis=2) < tolerance**2
         distinct = images[~np.tril(close, -1).any(axis=1)]
         fractions.append(distinct)
         kinds.append(np.full(len(distinct), kind))
@@ -142,7 +145,8 @@ def _merge(sites, vectors):
     """Bring atoms of the file that share a place together into one site."""
     owner = np.arange(len(sites.kinds))
     for first, second in _coinciding(sites.fractions, vectors):
-        owner[second] = min(owner[first], owner[second])
+        if sites.kinds[first] != sites.kinds[second]:
+            owner[second] = min(owner[first], owner[second])
     species = [{} for _ in owner]
     for index, place in enumerate(owner):
         for symbol, occupancy in sites.species[index].items():
