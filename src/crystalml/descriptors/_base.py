@@ -1,4 +1,4 @@
-"""What the stateless transformers share: names of their outputs, names among alternatives."""
+"""What the transformers share: names of their outputs, names among alternatives."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from crystalml.exceptions import InvalidInputError
 
 
-class StatelessTransformer(TransformerMixin, BaseEstimator):
-    """A transformer whose output names follow from its parameters, so that fit learns nothing."""
+class NamedOutputTransformer(TransformerMixin, BaseEstimator):
+    """A transformer that names its outputs by `_output_names`, whatever its input is called."""
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output columns.
@@ -30,11 +30,6 @@ class StatelessTransformer(TransformerMixin, BaseEstimator):
             self._check_input_features(np.asarray(input_features, dtype=object))
         return np.array(self._output_names(), dtype=object)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        return tags
-
     def _check_input_features(self, names):
         """Hold `input_features` against what fit saw, in scikit-learn's words."""
         seen = getattr(self, "feature_names_in_", None)
@@ -46,6 +41,15 @@ class StatelessTransformer(TransformerMixin, BaseEstimator):
                 f"input_features should have length equal to number of features ({width}), "
                 f"got {len(names)}"
             )
+
+
+class StatelessTransformer(NamedOutputTransformer):
+    """A transformer whose output names follow from its parameters, so that fit learns nothing."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
 
 
 def expand_selection(selection, groups, names, *, caller, parameter):
