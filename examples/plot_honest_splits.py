@@ -3,9 +3,9 @@ The split decides the score
 ===========================
 
 One forest, one set of descriptors, four ways to choose the test rows. A random split puts
-relatives of a test row into training: polymorphs and solid solutions of the compound, other
-compounds of the same elements. How much that flatters a model depends on how many relatives there
-are, so it has to be measured, and the frequency baseline has to stand beside it.
+relatives of a test row into training: polymorphs and solid solutions of the compound, compounds
+of the same elements, compounds of the same stoichiometry. How much that flatters a model depends
+on how many relatives there are, so it has to be measured, with the frequency baseline beside it.
 """
 
 # %%
