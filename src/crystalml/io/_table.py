@@ -144,8 +144,8 @@ def raise_first_error(records, *, caller):
         fields = dict(zip(RECORD_FIELDS, record, strict=True))
         if fields["error"] is not None:
             raise CIFError(
-                f"{caller}: {fields['source']!r}: {fields['error']}; remove the file, or "
-                "choose another on_error to get a row that says so."
+                f"{caller}: {fields['source']!r}: {fields['error']}. Correct or leave out this "
+                "source, or choose another on_error to get a row that says so."
             )
 
 
