@@ -72,7 +72,7 @@ def from_pymatgen(structures, *, symprec=None, angle_tolerance=5.0):
         records.append(
             _record(
                 cell=structure.lattice.parameters,
-                contents=structure.composition.get_el_amt_dict(),
+                contents=_element_amounts(structure.composition),
                 mass=float(structure.composition.weight),
                 n_sites=len(structure),
                 is_disordered=not structure.is_ordered,
@@ -233,6 +233,15 @@ def _declared(group):
         "spacegroup_hm": group.symbol,
         "spacegroup_source": "Atoms.info['spacegroup']",
     }
+
+
+def _element_amounts(composition):
+    """Amounts by symbol; pymatgen's own dictionary writes D as H."""
+    amounts = {}
+    for species, amount in composition.items():
+        name = getattr(species, "element", species).name
+        amounts[name] = amounts.get(name, 0.0) + float(amount)
+    return amounts
 
 
 def _contents(atoms):
