@@ -25,3 +25,13 @@ CHECK_FLAGS = {
     "volume_too_large": "the atoms in the cell would need much less room: atoms are missing, Z is "
     "too small, or there are voids",
 }
+
+# Flags that one fault raises together: of these the most surprising counts.
+SUBJECTS = {
+    "cell_contradicts_spacegroup": "metric",
+    "cell_contradicts_setting": "metric",
+    "metric_exceeds_spacegroup": "metric",
+    "implausible_density": "amount of matter",
+    "volume_too_small": "amount of matter",
+    "volume_too_large": "amount of matter",
+}

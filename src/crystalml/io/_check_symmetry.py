@@ -35,7 +35,9 @@ def check_symmetry(rows, *, length_tolerance, angle_tolerance):
     tolerances = _tolerances(rows, length_tolerance, angle_tolerance)
     fits = _Deviations(rows.cells, *tolerances)
     anyhow, declared = _constraint_deviations(rows, systems, fits)
-    broken = np.flatnonzero(np.fmax(anyhow, declared) > 1.0)
+    # Where the s.u. alone make a constraint broken, the axes are the right ones.
+    fits = _Deviations(rows.cells, *_wide_tolerances(rows, length_tolerance, angle_tolerance))
+    broken = np.flatnonzero(_constraint_deviations(rows, systems, fits)[0] > 1.0)
     possible = np.zeros(len(known), dtype=bool)
     possible[broken] = _lattice_possible(rows, broken, length_tolerance, angle_tolerance)
     possible |= anyhow <= 1.0
@@ -90,18 +92,29 @@ class _Deviations:
         return method()
 
 
-def _tolerances(rows, length_tolerance, angle_tolerance):
+def _wide_tolerances(rows, length_tolerance, angle_tolerance):
     """Tolerances of the differences of edges (n, 3) in Å, and of angles (n, 3) in degrees."""
-    lengths = rows.cells[:, :3]
+    means = _mean_edges(rows)
+    # A tolerance of 0 leaves room for rounding.
+    angle = max(float(angle_tolerance), _EXACT_ANGLE)
+    return max(length_tolerance, _EXACT_LENGTH) * means, np.full(means.shape, angle)
+
+
+def _tolerances(rows, length_tolerance, angle_tolerance):
+    """Return the same tolerances, narrowed where s.u. are given."""
+    length, angle = _wide_tolerances(rows, length_tolerance, angle_tolerance)
     has_su = ~np.isnan(rows.cell_sus[:, :3]).all(axis=1, keepdims=True)
     sus = np.nan_to_num(rows.cell_sus)
-    pairs = np.array(_OTHERS)
-    means = lengths[:, pairs].mean(axis=2)
-    su = _SU_FACTOR * np.sqrt((sus[:, :3][:, pairs] ** 2).sum(axis=2))
-    by_su = np.clip(su, _SMALLEST_LENGTH * means, length_tolerance * means)
-    length = np.where(has_su, by_su, length_tolerance * means)
-    by_su = np.clip(_SU_FACTOR * sus[:, 3:], _SMALLEST_ANGLE, angle_tolerance)
-    return length, np.where(sus[:, 3:] > 0, by_su, angle_tolerance)
+    by_su = _SU_FACTOR * np.sqrt((sus[:, :3][:, np.array(_OTHERS)] ** 2).sum(axis=2))
+    by_su = np.maximum(by_su, _SMALLEST_LENGTH * _mean_edges(rows))
+    length = np.where(has_su, np.minimum(by_su, length), length)
+    by_su = np.maximum(_SU_FACTOR * sus[:, 3:], _SMALLEST_ANGLE)
+    return length, np.where(sus[:, 3:] > 0, np.minimum(by_su, angle), angle)
+
+
+def _mean_edges(rows):
+    """Means of the two edges beside each axis, (n, 3)."""
+    return rows.cells[:, :3][:, np.array(_OTHERS)].mean(axis=2)
 
 
 def _constraint_deviations(rows, systems, fits):

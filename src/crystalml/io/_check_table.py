@@ -8,7 +8,7 @@ import pandas as pd
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._check_cell import check_cell
 from crystalml.io._check_contents import check_contents, density, settle_formula_units
-from crystalml.io._check_flags import CHECK_FLAGS
+from crystalml.io._check_flags import CHECK_FLAGS, SUBJECTS
 from crystalml.io._check_input import check_input
 from crystalml.io._check_reference import check_reference
 from crystalml.io._check_symmetry import check_symmetry
@@ -97,10 +97,11 @@ def check_table(table, *, flags=None, length_tolerance=0.002, angle_tolerance=0.
 
     Notes
     -----
-    The score is a surprise: the sum over the flags of a row of -log10 of the share of reference
-    rows that deviate at least as much. One point is a row in ten, three points one in a
-    thousand; it adds up as if the checks were independent. The shares, the limits of
-    ``volume_too_small`` and ``volume_too_large`` and the atomic volumes were measured on
+    The score is a surprise: -log10 of the share of reference rows that deviate at least as much,
+    so that two points are one row in a hundred. Flags on one subject (metric, amount of matter)
+    count once, with the largest; subjects add up as if they were independent.
+
+    The shares, the limits of ``volume_too_small`` and ``volume_too_large`` and the atomic volumes were measured on
     entries of the COD, which hold faults themselves. Volumes of atoms were fitted by
     non-negative least squares to the volumes of ordered cells, apart for salts and alloys; the
     script is ``tools/build_check_reference.py``. Multiplicities of Wyckoff positions are those
@@ -163,17 +164,26 @@ def _judge(deviations):
     texts = np.full(len(deviations), "", dtype=object)
     for row in np.flatnonzero(flagged.any(axis=1)):
         texts[row] = ";".join([names[column] for column in np.flatnonzero(flagged[row])])
-    surprise = np.zeros(len(deviations))
-    reference = check_reference()
-    for column, name in enumerate(names):
-        found = deviations[name].to_numpy()[flagged[:, column]]
-        beyond = reference.tails.get(name, 0.0) * np.log10(np.minimum(found, 1e3))
-        surprise[flagged[:, column]] += beyond - np.log10(reference.rates[name])
     return {
         "flags": texts,
-        "score": surprise,
+        "score": _surprise(deviations, flagged),
         "n_checks": deviations.notna().sum(axis=1).to_numpy(),
     }
+
+
+def _surprise(deviations, flagged):
+    """Sum over subjects of the largest -log10 of the share of rows that deviate as much."""
+    reference = check_reference()
+    by_subject = {}
+    for column, name in enumerate(deviations.columns):
+        found = np.minimum(deviations[name].to_numpy(), 1e3)
+        rows = flagged[:, column]
+        surprise = np.zeros(len(found))
+        surprise[rows] = reference.tails.get(name, 0.0) * np.log10(found[rows])
+        surprise[rows] -= np.log10(reference.rates[name])
+        subject = SUBJECTS.get(name, name)
+        by_subject[subject] = np.maximum(by_subject.get(subject, 0.0), surprise)
+    return sum(by_subject.values(), np.zeros(len(deviations)))
 
 
 def _result(table, rows, deviations):
