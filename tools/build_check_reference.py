@@ -46,7 +46,7 @@ PLAUSIBLE_RATIOS = (0.7, 1.4)
 TAIL_SHARES = {"volume_too_small": 0.01, "volume_too_large": 0.0035}
 CIF_FLAGS = ("volume_contradicts_cell", "contradictory_spacegroup", "formula_units_not_integer")
 CIF_FLAGS += ("density_contradicts_contents", "cell_contradicts_setting")
-CIF_FLAGS += ("contents_contradict_spacegroup",)
+CIF_FLAGS += ("contents_contradict_spacegroup", "formula_is_cell_content")
 
 
 def remainders(formulas):

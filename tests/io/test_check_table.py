@@ -176,6 +176,8 @@ FAULTS = {
     "density_contradicts_contents": row(formula_units=4, density=2.6),
     "implausible_density": row("AuCl", formula_units=40),
     "volume_too_small": row(formula_units=8),
+    # As programs write it that sum up the atoms of the cell, and give Z beside it.
+    "formula_is_cell_content": row("Na4Cl4", formula_units=4),
     "volume_too_large": row(formula_units=1),
 }
 

@@ -22,6 +22,8 @@ CHECK_FLAGS = {
     "density_contradicts_contents": "the reported density is not that of Z formulas in the cell",
     "implausible_density": "the density of the contents is outside of what crystals have",
     "volume_too_small": "the atoms in the cell would need much more room",
+    "formula_is_cell_content": "with Z formulas the volume is too small, with one it fits, and Z "
+    "divides the formula: the formula seems to be the content of the whole cell",
     "volume_too_large": "the atoms in the cell would need much less room: atoms are missing, Z is "
     "too small, or there are voids",
 }
@@ -34,4 +36,5 @@ SUBJECTS = {
     "implausible_density": "amount of matter",
     "volume_too_small": "amount of matter",
     "volume_too_large": "amount of matter",
+    "formula_is_cell_content": "amount of matter",
 }

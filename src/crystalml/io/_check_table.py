@@ -101,11 +101,13 @@ def check_table(table, *, flags=None, length_tolerance=0.002, angle_tolerance=0.
     so that two points are one row in a hundred. Flags on one subject (metric, amount of matter)
     count once, with the largest; subjects add up as if they were independent.
 
-    The shares, the limits of ``volume_too_small`` and ``volume_too_large`` and the atomic volumes were measured on
-    entries of the COD, which hold faults themselves. Volumes of atoms were fitted by
-    non-negative least squares to the volumes of ordered cells, apart for salts and alloys; the
-    script is ``tools/build_check_reference.py``. Multiplicities of Wyckoff positions are those
-    of International Tables for Crystallography, vol. A.
+    The shares, the limits of ``volume_too_small`` and ``volume_too_large`` and the volumes of
+    atoms were measured on entries of the COD, which hold faults themselves; the script is
+    ``tools/build_check_reference.py``. Volumes of atoms were fitted by non-negative least squares
+    to ordered cells, apart for salts and alloys. They know nothing of pressure or of bonding:
+    diamond and stishovite are denser than carbon and silica mostly are, and get flagged.
+    Multiplicities of Wyckoff positions are those of International Tables for Crystallography,
+    vol. A.
 
     Examples
     --------
@@ -136,7 +138,7 @@ def check_table(table, *, flags=None, length_tolerance=0.002, angle_tolerance=0.
     deviations |= check_contents(data, units, density(data, units, volumes), unconventional)
     units = np.where(np.isnan(units), best_formula_units(data, volumes), units)
     residuals = volume_residuals(data, units, volumes)
-    deviations |= check_volume(residuals)
+    deviations |= check_volume(data, residuals)
 
     deviations = pd.DataFrame({flag: deviations[flag] for flag in chosen}, index=table.index)
     rows = pd.DataFrame(

@@ -74,10 +74,28 @@ def volume_residuals(rows, formula_units, volumes):
         return np.log(volumes / (formula_units * single))
 
 
-def check_volume(residuals):
+def check_volume(rows, residuals):
     """Return the deviations by flag, in units of the measured limits."""
     limits = check_reference().limits
+    too_small = np.maximum(-residuals / limits["volume_too_small"], 0.0)
+    too_large = np.maximum(residuals / limits["volume_too_large"], 0.0)
     return {
-        "volume_too_small": np.maximum(-residuals / limits["volume_too_small"], 0.0),
-        "volume_too_large": np.maximum(residuals / limits["volume_too_large"], 0.0),
+        "volume_too_small": too_small,
+        "volume_too_large": too_large,
+        "formula_is_cell_content": _is_cell_content(rows, residuals, too_small, limits),
     }
+
+
+def _is_cell_content(rows, residuals, too_small, limits):
+    """Tell where the formula, and not Z times the formula, fills the cell."""
+    units = rows.formula_units
+    with np.errstate(invalid="ignore", divide="ignore"):
+        single = residuals + np.log(units)
+        fits = (single > -limits["volume_too_small"]) & (single < limits["volume_too_large"])
+        found = (too_small >= 1.0) & (units > 1.0) & fits
+    amounts = rows.formulas.amounts
+    per_row = np.diff(amounts.indptr)
+    shares = amounts.data / np.repeat(np.where(units > 0, units, 1.0), per_row)
+    divided = np.ones(len(units), dtype=bool)
+    divided[np.repeat(np.arange(len(units)), per_row)[np.abs(shares - np.round(shares)) > 1e-6]] = 0
+    return np.where(np.isnan(residuals) | np.isnan(units), np.nan, found & divided)
