@@ -61,6 +61,7 @@ def check_contents(rows, formula_units, densities, breaks_constraints):
     return {
         "formula_units_not_integer": np.where(np.isnan(z), np.nan, not_whole),
         "contents_contradict_formula": np.fmax(_finite(against_z), _finite(not_multiple)),
+        "formula_not_reduced": _common_factors(rows),
         "contents_contradict_spacegroup": _impossible_counts(
             rows, formula_units, breaks_constraints
         ),
@@ -91,6 +92,18 @@ def triple_cells(rows):
     on_rhombohedral = np.abs(rows.cells[:, 5] - 120.0) > 1.0
     is_rhombohedral = np.isin(rows.number, (146, 148, 155, 160, 161, 166, 167))
     return np.where(on_rhombohedral & is_rhombohedral, 3, 1)
+
+
+def _common_factors(rows):
+    """Tell which formulas have a common factor, where Z would otherwise follow from the atoms."""
+    open_z = np.isnan(rows.formula_units) & ~np.isnan(rows.n_atoms)
+    chosen = np.flatnonzero(open_z & rows.formulas.is_valid & rows.is_ordered)
+    found = np.full(len(open_z), np.nan)
+    if len(chosen):
+        amounts = rows.formulas.amounts[chosen]
+        whole = np.rint(amounts.data).astype(np.int64)
+        found[chosen] = np.gcd.reduceat(whole, amounts.indptr[:-1]) > 1
+    return found
 
 
 def _impossible_counts(rows, formula_units, breaks_constraints):

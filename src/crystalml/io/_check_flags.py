@@ -17,6 +17,8 @@ CHECK_FLAGS = {
     "formula_units_not_integer": "Z is not a whole number above zero",
     "contents_contradict_formula": "the atoms in the cell are not Z times the formula, or no "
     "whole multiple of it",
+    "formula_not_reduced": "Z is not given, only the atoms in the cell, and the formula has a "
+    "common factor: Na2Cl2 with Z = 2, or NaCl with Z = 4",
     "contents_contradict_spacegroup": "all sites are said to be full, but the number of atoms of "
     "an element in the cell is no sum of multiplicities of Wyckoff positions",
     "density_contradicts_contents": "the reported density is not that of Z formulas in the cell",
