@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "_cell": ["CellDescriptors"],
         "_composition": ["CompositionDescriptors"],
         "_matminer": ["MatminerDescriptors"],
+        "_structure": ["StructureDescriptors"],
         "_table": ["table_preprocessor"],
         "_table_columns": ["TableColumnSelector"],
     },

@@ -1,0 +1,159 @@
+"""Crystals in whatever form they come, to arrays."""
+
+import os
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from crystalml._dependencies import import_optional
+from crystalml.descriptors._structure_cif import read_atoms
+from crystalml.exceptions import InvalidInputError
+
+_CALLER = "StructureDescriptors"
+# ASE marks an element without a covalent radius by this one.
+_NO_COVALENT_RADIUS = 0.2
+FULL_OCCUPANCY = 0.999  # rounded occupancies of a mixed site may miss 1 by a little
+
+
+class Element(NamedTuple):
+    """What is known of one element; NaN where it is not."""
+
+    number: int
+    mass: float  # dalton
+    atomic_radius: float  # Å, Slater's
+    covalent_radius: float  # Å, Cordero's
+
+
+class Crystal(NamedTuple):
+    """n sites in a cell; properties of a site that several elements share are averaged."""
+
+    vectors: np.ndarray  # (3, 3), rows a, b, c in Å
+    fractions: np.ndarray  # (n, 3)
+    occupancy: np.ndarray  # (n,), of all elements of the site together
+    mass: np.ndarray  # (n,), dalton, times occupancy
+    sphere: np.ndarray  # (n,), cube of the atomic radius in Å^3, times occupancy
+    covalent_radius: np.ndarray  # (n,), Å
+    species: tuple  # (n,) of tuples of (symbol, occupancy)
+    lacks_hydrogen: bool | None  # None where it cannot be told
+
+    @property
+    def positions(self):
+        """Cartesian coordinates in Å, shape (n, 3)."""
+        return self.fractions @ self.vectors
+
+    @property
+    def volume(self):
+        """Volume of the cell in Å^3."""
+        return abs(np.linalg.det(self.vectors))
+
+    @property
+    def is_partial(self):
+        """Whether each site may be empty, shape (n,)."""
+        return self.occupancy < FULL_OCCUPANCY
+
+    @property
+    def is_disordered(self):
+        """Whether some site may be empty or is shared by several elements."""
+        return bool(self.is_partial.any()) or any(len(here) > 1 for here in self.species)
+
+
+def as_crystal(value, *, hydrogens="keep", disorder="average"):
+    """Turn a pymatgen Structure, ASE Atoms or the path of a CIF into a Crystal."""
+    vectors, fractions, species, lacks_hydrogen = _read(value)
+    if hydrogens == "drop":
+        kept = [row for row, here in enumerate(species) if not _is_hydrogen(here)]
+        fractions, species = fractions[kept], [species[row] for row in kept]
+    if not species:
+        but = " but hydrogen" if hydrogens == "drop" else ""
+        raise InvalidInputError(f"it has no atoms{but}")
+    if not np.isfinite(fractions).all() or not abs(np.linalg.det(vectors)) > 0.0:
+        raise InvalidInputError("its cell encloses no volume, or a coordinate is not finite")
+    crystal = _average(vectors, fractions, species, lacks_hydrogen)
+    if disorder == "error" and crystal.is_disordered:
+        partial = sum(len(here) > 1 for here in species) + int(crystal.is_partial.sum())
+        raise InvalidInputError(
+            f"it is disordered: {partial} of {len(species)} sites are partly or jointly occupied"
+        )
+    return crystal
+
+
+@cache
+def element(symbol):
+    """Look up an element, D and T included."""
+    core = import_optional("pymatgen.core", needed_by=_CALLER)
+    radii = import_optional("ase.data", needed_by=_CALLER).covalent_radii
+    if not core.Element.is_valid_symbol(symbol):
+        raise InvalidInputError(f"{symbol!r} is no element")
+    found = core.Element(symbol)
+    radius = found.data.get("Atomic radius")
+    covalent = dict(enumerate(radii)).get(found.Z, _NO_COVALENT_RADIUS)
+    return Element(
+        number=int(found.Z),
+        mass=float(found.atomic_mass),
+        atomic_radius=float(radius) if isinstance(radius, int | float) else np.nan,
+        covalent_radius=np.nan if covalent == _NO_COVALENT_RADIUS else float(covalent),
+    )
+
+
+def _read(value):
+    """Return vectors, fractions, species and whether hydrogen is known to be missing."""
+    if value is None:
+        raise InvalidInputError("the value is missing")
+    if isinstance(value, str | os.PathLike):
+        return read_atoms(os.fspath(value))
+    if hasattr(value, "get_scaled_positions"):
+        return _from_ase(value)
+    if hasattr(value, "lattice") and hasattr(value, "frac_coords"):
+        return _from_pymatgen(value)
+    raise InvalidInputError(
+        f"it is of type {type(value).__name__}, neither a pymatgen Structure nor ASE Atoms nor "
+        "the path of a CIF"
+    )
+
+
+def _from_pymatgen(structure):
+    if not all(structure.lattice.pbc):
+        raise InvalidInputError("it is not periodic in three directions")
+    species = [
+        tuple((symbol.symbol, float(occupancy)) for symbol, occupancy in site.species.items())
+        for site in structure
+    ]
+    return structure.lattice.matrix, np.reshape(structure.frac_coords, (-1, 3)), species, None
+
+
+def _from_ase(atoms):
+    """Read ASE Atoms, with the occupancies that ASE keeps from a CIF."""
+    if atoms.cell.rank < 3 or not all(atoms.pbc):
+        raise InvalidInputError("it is not periodic in three directions")
+    kinds, mixed = atoms.arrays.get("spacegroup_kinds"), atoms.info.get("occupancy")
+    if mixed and kinds is not None:
+        species = [tuple(mixed[str(kind)].items()) for kind in kinds]
+    else:
+        species = [((symbol, 1.0),) for symbol in atoms.get_chemical_symbols()]
+    return np.array(atoms.cell), atoms.get_scaled_positions(wrap=False), species, None
+
+
+def _is_hydrogen(species):
+    return all(element(symbol).number == 1 for symbol, _ in species)
+
+
+def _average(vectors, fractions, species, lacks_hydrogen):
+    """Average the properties of the elements of each site."""
+    site = np.repeat(np.arange(len(species)), [len(here) for here in species])
+    share = np.array([occupancy for here in species for _, occupancy in here])
+    known = [element(symbol) for here in species for symbol, _ in here]
+    _, mass, radius, covalent = np.array(known, dtype=float).T
+    total = np.bincount(site, share)
+    if not (total > 0.0).all():
+        raise InvalidInputError("a site has no occupancy")
+    return Crystal(
+        vectors=np.asarray(vectors, dtype=float),
+        fractions=np.asarray(fractions, dtype=float),
+        occupancy=total,
+        mass=np.bincount(site, share * mass),
+        sphere=np.bincount(site, share * radius**3),
+        covalent_radius=np.bincount(site, share * covalent) / total,
+        species=tuple(species),
+        lacks_hydrogen=lacks_hydrogen,
+    )
