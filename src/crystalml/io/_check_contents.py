@@ -12,7 +12,7 @@ DALTON_PER_CUBIC_ANGSTROM = 1.66053906660  # in g/cm^3; CODATA 2018
 _WHOLE = 1e-3  # how far from a whole number a number of formula units may be
 _ATOMS_TOLERANCE = 0.02  # relative; formulas and contents are rounded differently
 _DENSITY_TOLERANCE = 0.03  # relative
-# Solid hydrogen has 0.09 g/cm^3, osmium 22.6; frameworks as light as 0.1 have been made.
+# g/cm^3; osmium, the densest element at ambient pressure, has 22.6 (CRC Handbook).
 PLAUSIBLE_DENSITIES = (0.08, 23.0)
 
 
