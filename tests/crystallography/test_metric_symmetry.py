@@ -20,6 +20,7 @@ from crystalml.crystallography import (
     niggli_cell,
     primitive_cell,
 )
+from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import InvalidInputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
@@ -203,3 +204,13 @@ def test_impossible_tolerances_are_refused(wrong):
         metric_symmetry(cell, angle_tolerance=wrong)
     with pytest.raises(InvalidInputError, match="length_tolerance is"):
         metric_symmetry(cell, length_tolerance=wrong)
+
+
+def test_distances_change_continuously_with_published_cells():
+    cells = load_cod_inorganic(subset="all").data[list(CELL_COLUMNS)].to_numpy()[::5]
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(cells.shape)
+    measured = cells + noise * np.where(np.arange(6) < 3, 1e-5 * cells, 1e-3)
+    change = np.abs(bravais_distances(measured) - bravais_distances(cells))
+    # Noise of 1e-5 in lengths and of 1.7e-5 rad in angles, a few times over in each strain.
+    assert change.max() < 3e-4

@@ -33,6 +33,9 @@ _SPECIAL_CASES = {
 _CHUNK = 128
 # Strains below this are rounding of the reduction.
 _ROUNDING = 1e-9
+# The search sees every conventional basis of lattices strained less than this. Beyond, the
+# bases it sees change with the reduced cell, and the smallest of their strains would jump.
+_LARGEST = 0.25
 
 
 def bravais_distances(cells, *, centring="P"):
@@ -50,8 +53,9 @@ def bravais_distances(cells, *, centring="P"):
     -------
     ndarray of shape (n, 14) or (14,)
         Dimensionless, in the order of `BRAVAIS_LATTICES`: 0 where the metric allows the type,
-        and never larger for a type than for its special cases (an exact cP lattice has 0 for
-        tP, oP, oS, mP, mS, hR and aP too). NaN where the row is no cell.
+        0.25 where it is that far from it or farther, and never larger for a type than for its
+        special cases (an exact cP lattice has 0 for tP, oP, oS, mP, mS, hR and aP too). NaN
+        where the row is no cell.
 
     Raises
     ------
@@ -67,8 +71,9 @@ def bravais_distances(cells, *, centring="P"):
     lattice may have when it is close to the type: the 44 lattice characters of International
     Tables for Crystallography, vol. A, section 3.1.3, with all their equivalents at the
     boundaries of reduction, as in Andrews & Bernstein (1988), Acta Cryst. A44, 1009-1018.
-    Strains below 1e-9 are given as 0. For a lattice far from a type the distance bounds the
-    smallest one from above.
+    Strains below 1e-9 are given as 0. Strains above 0.25 are given as 0.25: such a lattice is
+    no distorted one of the type, and the bases above no longer hold the nearest. Up to there
+    the distance changes continuously with the cell.
 
     Examples
     --------
@@ -93,6 +98,7 @@ def bravais_distances(cells, *, centring="P"):
     _pass_to_general_types(squares, np.minimum)
     distances = np.sqrt(squares.T)
     distances[distances < _ROUNDING] = 0.0
+    np.minimum(distances, _LARGEST, out=distances)
     return distances[0] if single else distances
 
 

@@ -94,12 +94,10 @@ class CellDescriptors(StatelessTransformer):
     ``a == b`` and 90 degrees exactly; a cell fresh from indexing does so only within its
     standard uncertainty. A model that learns the exact equality from
     ``"parameters"``, ``"ratios"`` or ``"angle_deviations"`` is overrated by a test on
-    deposited cells. The distances of ``"metric_symmetry"`` to nearby types change
-    continuously with the cell, so that a small error of measurement stays a small change. A
-    Niggli cell does not: it may jump to another form, its angles from below to above 90
-    degrees, and the distances to far types, which are upper bounds, may jump with it. The
-    choice of axes by convention, which a reduced cell forgets, tells of the reported group as
-    well.
+    deposited cells. The distances of ``"metric_symmetry"`` change continuously with the cell,
+    so that a small error of measurement stays a small change. A Niggli cell does not: it may
+    jump to another form, its angles from below to above 90 degrees. The choice of axes by
+    convention, which a reduced cell forgets, tells of the reported group as well.
 
     Examples
     --------
