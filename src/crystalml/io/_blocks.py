@@ -15,7 +15,7 @@ from crystalml.io._tags import (
     SITE_TAGS,
     canonical_tag,
 )
-from crystalml.io._values import is_null, number, text
+from crystalml.io._values import NULLS, is_null, number, text
 
 FULL_OCCUPANCY = 0.999  # rounded thirds add up to this at least
 
@@ -140,7 +140,7 @@ class BlockBuilder:
 
 def is_disordered(occupancies, groups):
     """Tell whether a site is partly occupied or belongs to a disorder group."""
-    return any(map(_is_partial, set(occupancies))) or not all(map(is_null, set(groups)))
+    return any(map(_is_partial, set(occupancies))) or not NULLS.issuperset(groups)
 
 
 @lru_cache(maxsize=8192)

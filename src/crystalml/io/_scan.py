@@ -17,17 +17,18 @@ malformed near a wanted item) it leaves to the full parser: the answer is then N
 import re
 from functools import lru_cache
 
-from crystalml.io._blocks import Block, are_triplets, is_disordered, operations_of
-from crystalml.io._tags import (
-    DISORDER_TAG,
-    FAMILY_MARKS,
-    OCCUPANCY_TAG,
-    OPERATION_TAGS,
-    SCALAR_TAGS,
-    SITE_TAGS,
-    canonical_tag,
+from crystalml.io._blocks import Block
+from crystalml.io._scan_loops import (
+    KEYWORD,
+    QUOTED,
+    Doubt,
+    loop_plan,
+    operations_in,
+    sites_in,
+    tokens_in,
 )
-from crystalml.io._values import NULLS, is_null
+from crystalml.io._tags import FAMILY_MARKS, OPERATION_TAGS, SCALAR_TAGS, SITE_TAGS, canonical_tag
+from crystalml.io._values import NULLS
 
 _NEWLINE, _HASH = b"\n#"
 _BLANKS = b" \t"
@@ -35,9 +36,7 @@ _BLANKS = b" \t"
 # The expressions look at first letters before anything else: that is what they spend their
 # time on. `_WANTED` has the beginnings of the wanted tags after the underscore, told by four
 # letters, or by capitals among these; `canonical_tag` decides.
-_KEYWORD = rb"[dlsgDLSG](?i:(?<=d)ata_|(?<=l)oop_|(?<=s)ave_|(?<=s)top_|(?<=g)lobal_)"
-_QUOTED = rb"""'(?:[^'\n]|'(?![ \t\n]|\Z))*+'|"(?:[^"\n]|"(?![ \t\n]|\Z))*+["]"""
-_WORD = rb"(?!" + _KEYWORD + rb""")[^ \t\n'"#_$;\[\]{}][^ \t\n]*+"""
+_WORD = rb"(?!" + KEYWORD + rb""")[^ \t\n'"#_$;\[\]{}][^ \t\n]*+"""
 _SKIP = rb"(?:[ \t\n]++|#[^\n]*+)*+"
 _WANTED = (
     rb"cell|symm(?i:etry)|spac(?i:e_group)|atom(?i:_site[_.])|supe(?i:rspace_group)"
@@ -55,34 +54,27 @@ _HIT = re.compile(
     rb"_(?:(?<=\n_)(?P<tag>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"""(?:[ \t]++(?P<value>'[^'\n]*+'|"[^"\n]*+"|""" + _WORD + rb")[ \t]*+(?=\n)|)"
     rb"|(?<=[ \tpPaAeElL]_)(?:"
-    rb"(?<=(?i:loop_))(?=[ \t\n])(?P<loop>" + _LOOP_TAGS + rb")"
+    rb"(?<=(?i:loop_))(?=[ \t\n])(?P<loop>" + _LOOP_TAGS + rb")(?:[ \t\n]++(?P<comment>#)|)"
     rb"|(?<=[ \t]_)(?P<inner>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"|(?<=(?i:data_))(?P<data>[^ \t\n]*+)"
     rb"|(?P<other>(?<=(?i:save_|stop_|obal_)))))"
 )  # fmt: skip
-_TAG, _VALUE, _LOOP, _INNER, _DATA = 1, 2, 3, 4, 5  # groups of `_HIT`
+_TAG, _VALUE, _LOOP, _COMMENT, _INNER, _DATA = 1, 2, 3, 4, 5, 6  # groups of `_HIT`
 _LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS)
-_COMMENT = re.compile(rb"[ \t\n]++#")
-_LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + _KEYWORD + rb")")
-_ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + _KEYWORD + rb"|\Z)")
-_ITEM_IN_LINE = re.compile(rb"[ \t](?:_|" + _KEYWORD + rb")")
+_LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + KEYWORD + rb")")
+_ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + KEYWORD + rb"|\Z)")
 _SKIPPED = re.compile(_SKIP)
 _BLANK = re.compile(rb"[ \t]*+")
-_SINGLE_VALUE = re.compile(_QUOTED + rb"|" + _WORD)
-_TOKEN = re.compile(_QUOTED + rb"|[^ \t\n]++")
-_QUOTES = (b"'", b'"')
+_SINGLE_VALUE = re.compile(QUOTED + rb"|" + _WORD)
+_BEFORE_UNDERSCORE = (b"", b"loop", b"data")  # what begins a line that is no row of a loop
 _AFTER_TEXT = (b"\n", b" ", b"\t", b"")
-
-
-class _Doubt(Exception):  # noqa: N818
-    """The scanner is not sure; the full parser must read this file."""
 
 
 def scan_blocks(data):
     """Read CIF text (UTF-8 bytes) into blocks, or return None where in doubt."""
     try:
         return _Scanner(data).scan()
-    except _Doubt:
+    except Doubt:
         return None
 
 
@@ -103,7 +95,7 @@ class _Scanner:
         simple, loop, wanted = _VALUE, _LOOP, _wanted_name  # local names: this is the hot loop
         for span, (start, end) in enumerate(self.spans):
             if self.data.find(b"\r", start, end) >= 0:
-                raise _Doubt  # where lines end is another module's business
+                raise Doubt  # where lines end is another module's business
             self.span, self.end = span, end
             values = self.values
             for hit in _HIT.finditer(self.data, start, end):
@@ -122,9 +114,10 @@ class _Scanner:
                     self._unusual(kind, hit)
                     values = self.values
         self._close()
-        if len({block.name.lower() for block in self.blocks}) < len(self.blocks):
-            raise _Doubt
-        return self.blocks
+        blocks = self.blocks
+        if len(blocks) > 1 and len({block.name.lower() for block in blocks}) < len(blocks):
+            raise Doubt
+        return blocks
 
     def _unusual(self, kind, hit):
         """Take in what is no simple item or loop."""
@@ -136,8 +129,8 @@ class _Scanner:
         elif kind == _DATA:
             if self._starts_item(start - 4):
                 self._open(hit[_DATA])
-        elif self._starts_item(start - 4) or self._starts_item(start - 6):
-            raise _Doubt  # a save frame, or a keyword of STAR that CIF reserves
+        elif kind == _COMMENT or self._starts_item(start - 4) or self._starts_item(start - 6):
+            raise Doubt  # a save frame, or a keyword of STAR that CIF reserves
 
     def _starts_item(self, position):
         """Tell whether a token at `position` is the first of its line.
@@ -156,20 +149,20 @@ class _Scanner:
             return False
         first = _BLANK.match(data, self.line_start, position).end()
         if first < position and data[first] != _HASH:
-            raise _Doubt
+            raise Doubt
         return first == position
 
     def _open(self, name):
         if self.name is not None:
             self._close()
         elif self.values:
-            raise _Doubt  # items before the first header
+            raise Doubt  # items before the first header
         self.name = name.decode("utf-8", "replace")
         self.values, self.operations, self.sites = {}, {}, None
 
     def _close(self):
         if self.name is None:
-            raise _Doubt  # there is no block
+            raise Doubt  # there is no block
         operations = None
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
@@ -179,14 +172,14 @@ class _Scanner:
         values = self.values
         if name in SCALAR_TAGS:
             if name in values:
-                raise _Doubt
-            if not is_null(value):
+                raise Doubt
+            if value not in NULLS:
                 values[name] = value
         elif name in FAMILY_MARKS:
-            if not is_null(value) and value != b"0":
+            if value not in NULLS and value != b"0":
                 values[name] = b"yes"
         elif name in _LOOPED_TAGS:
-            raise _Doubt
+            raise Doubt
 
     def _value_after(self, position):
         """Return the value that follows a tag in another layout than on its line, alone."""
@@ -198,10 +191,10 @@ class _Scanner:
         else:
             found = _SINGLE_VALUE.match(data, position, end)
             if found is None:
-                raise _Doubt
+                raise Doubt
             value, after = found.group(), found.end()
         if not self._item_follows(after, end):
-            raise _Doubt
+            raise Doubt
         return value
 
     def _item_follows(self, position, end):
@@ -215,36 +208,64 @@ class _Scanner:
         start = hit.start() - len("loop")
         if self.data[start - 1] != _NEWLINE and not self._starts_item(start):
             if header:
-                raise _Doubt  # tags after a comment were passed over
+                raise Doubt  # tags after a comment were passed over
             return
-        if not header or _COMMENT.match(self.data, hit.end()):
-            raise _Doubt
-        plan = _loop_plan(header)
+        if not header:
+            raise Doubt
+        plan = loop_plan(header)
         if plan is None:
             return
-        if self.name is None or plan is _UNSURE:
-            raise _Doubt
-        body = self._loop_body(hit.end())
-        width, operation_columns, site_columns = plan
-        for tag, column in operation_columns:
+        if self.name is None:
+            raise Doubt
+        if plan.families:
+            self._add_families(plan.families, hit.end())
+        if plan.sites or plan.operations or plan.scalars:
+            self._add_columns(plan, self._loop_body(hit.end()))
+
+    def _add_families(self, families, start):
+        """Look for evidence in the first row only: the others may be a measured profile."""
+        for mark, column in families:
+            position = start
+            for _ in range(column + 1):
+                position = _SKIPPED.match(self.data, position, self.end).end()
+                value = _SINGLE_VALUE.match(self.data, position, self.end)
+                if value is None:
+                    raise Doubt
+                position = value.end()
+            if value.group() in NULLS or value.group() == b"0":
+                raise Doubt
+            self.values[mark] = b"yes"
+
+    def _add_columns(self, plan, body):
+        """Take in the wanted columns of a loop."""
+        for tag, column in plan.operations:
             if tag in self.operations:
-                raise _Doubt
-            operations = _operations_in(body, width, column)
+                raise Doubt
+            operations = operations_in(body, plan.width, column)
             if operations is not None:
                 self.operations[tag] = operations
-        if site_columns is not None and self.sites is None:
-            self.sites = _sites_in(body, width, *site_columns)
+        if plan.sites is not None and self.sites is None:
+            self.sites = sites_in(body, plan.width, *plan.sites)
+        for tag, column in plan.scalars:
+            given = (v for v in tokens_in(body, plan.width)[column :: plan.width] if v not in NULLS)
+            self._pair(tag, next(given, b"?"))
 
     def _loop_body(self, start):
         """Return the text of a loop's values, which must be free of comments and text fields."""
         data = self.data
+        underscore = data.find(b"_", start, self.end)
+        line = data.rfind(b"\n", start, underscore) if underscore > 0 else -1
+        if line > 0 and data[line + 1 : underscore] in _BEFORE_UNDERSCORE:
+            body = data[start:line]  # what has neither underscore nor hash has no other item
+            if b"#" not in body:
+                return body
         found = _LOOP_END.search(data, start, self.end)
         if found is None:
             if self.end < len(data):
-                raise _Doubt  # a text field
+                raise Doubt  # a text field
             return data[start:]
         if data[found.end() - 1] == _HASH and not self._item_follows(found.start(), self.end):
-            raise _Doubt
+            raise Doubt
         return data[start : found.start()]
 
 
@@ -261,7 +282,7 @@ def _outside_text_fields(data):
     have none.
     """
     if data.startswith((b"_", b";")):
-        raise _Doubt  # no header
+        raise Doubt  # no header
     spans, start, is_text = [], 0, False
     found = data.find(b";")
     while found >= 0:
@@ -269,72 +290,10 @@ def _outside_text_fields(data):
             if not is_text:
                 spans.append((start, found))
             elif data[found + 1 : found + 2] not in _AFTER_TEXT:
-                raise _Doubt  # something is glued to the end of a text field
+                raise Doubt  # something is glued to the end of a text field
             start, is_text = found + 1, not is_text
         found = data.find(b";", found + 1)
     if is_text:
-        raise _Doubt
+        raise Doubt
     spans.append((start, len(data)))
     return spans
-
-
-_UNSURE = "unsure"
-
-
-@lru_cache(maxsize=4096)
-def _loop_plan(header):
-    """Where in a loop with this header the wanted columns are; None if there is none.
-
-    Otherwise the width, the operations (tag, column) and, of the sites, the columns of name,
-    occupancy and disorder group (None: no such column).
-    """
-    tags = [canonical_tag(tag) for tag in header.split()]
-    wanted = [tag for tag in tags if tag is not None]
-    if not wanted:
-        return None
-    columns = {tag: tags.index(tag) for tag in wanted}
-    is_site_list = not SITE_TAGS.isdisjoint(wanted)
-    expected = {*OPERATION_TAGS, *SITE_TAGS, OCCUPANCY_TAG, DISORDER_TAG}
-    if len(columns) < len(wanted) or not expected.issuperset(wanted):
-        return _UNSURE
-    operations = [(tag, columns[tag]) for tag in OPERATION_TAGS if tag in columns]
-    sites = None
-    if is_site_list:
-        named = next(columns[tag] for tag in wanted if tag in SITE_TAGS)
-        sites = (named, columns.get(OCCUPANCY_TAG), columns.get(DISORDER_TAG))
-    return len(tags), operations, sites
-
-
-def _tokens_in(body, width):
-    """Values of a loop; in doubt where they do not fill its rows."""
-    if b"#" in body or (b"_" in body and _ITEM_IN_LINE.search(body)):
-        raise _Doubt
-    if b"'" in body or b'"' in body:
-        tokens = _TOKEN.findall(body)
-        if any(token[:1] in _QUOTES and token[1:][-1:] != token[:1] for token in tokens):
-            raise _Doubt  # a quote has no end
-    else:
-        tokens = body.split()
-    if len(tokens) % width:
-        raise _Doubt
-    return tokens
-
-
-@lru_cache(maxsize=4096)
-def _operations_in(body, width, column):
-    """Operations in a loop's values; real files share few lists, so this is mostly known."""
-    tokens = _tokens_in(body, width)[column::width]
-    if not are_triplets(tokens):
-        raise _Doubt
-    return operations_of(tuple(tokens)) if tokens else None
-
-
-def _sites_in(body, width, named, occupancy, group):
-    """Count the sites in a loop's values, and tell whether they are disordered."""
-    tokens = _tokens_in(body, width)
-    count = len(tokens) // width
-    if count == 0 or (count == 1 and is_null(tokens[named])):
-        return None
-    occupancies = () if occupancy is None else set(tokens[occupancy::width])
-    groups = () if group is None else set(tokens[group::width])
-    return count, is_disordered(occupancies, groups)
