@@ -36,8 +36,8 @@ print(dict(zip(BRAVAIS_LATTICES, distances[-1].round(4).tolist(), strict=True)))
 # -------------
 # Compress a face-centred cubic cell along c, and at c/a = 1/√2 it is body-centred cubic: the path
 # that E. C. Bain proposed in 1924 for the hardening of steel. With ``centring="F"`` the distances
-# see it: body-centred tetragonal all the way, and cubic twice. Each distance ends at 0.25: a lattice
-# strained by a quarter is no distorted one of the type.
+# see it: body-centred tetragonal all the way, and cubic twice. Each distance ends at 0.2: a
+# lattice strained by a fifth is no distorted one of the type.
 
 ratio = np.linspace(0.62, 1.12, 400)
 path = np.full((len(ratio), 6), [EDGE, EDGE, np.nan, 90.0, 90.0, 90.0])
@@ -79,7 +79,7 @@ for c_over_a, name in ((1 / np.sqrt(2), "cI"), (1.0, "cF")):
 right.annotate("c/a = 1/√2", (1 / np.sqrt(2), 0), (0.725, 0.008), size=9.5, color="#0072B2")
 right.set(
     xlim=(ratio[0], ratio[-1]),
-    ylim=(-0.004, 0.36),
+    ylim=(-0.004, 0.3),
     xlabel="c/a of the face-centred cell",
     ylabel="distance to the Bravais type (strain, dimensionless)",
     title="The Bain path, from cF to cI",

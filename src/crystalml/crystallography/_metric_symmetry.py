@@ -35,7 +35,7 @@ _CHUNK = 128
 _ROUNDING = 1e-9
 # The search sees every conventional basis of lattices strained less than this. Beyond, the
 # bases it sees change with the reduced cell, and the smallest of their strains would jump.
-_LARGEST = 0.25
+_LARGEST = 0.2
 
 
 def bravais_distances(cells, *, centring="P"):
@@ -53,7 +53,7 @@ def bravais_distances(cells, *, centring="P"):
     -------
     ndarray of shape (n, 14) or (14,)
         Dimensionless, in the order of `BRAVAIS_LATTICES`: 0 where the metric allows the type,
-        0.25 where it is that far from it or farther, and never larger for a type than for its
+        0.2 where it is that far from it or farther, and never larger for a type than for its
         special cases (an exact cP lattice has 0 for tP, oP, oS, mP, mS, hR and aP too). NaN
         where the row is no cell.
 
@@ -71,7 +71,7 @@ def bravais_distances(cells, *, centring="P"):
     lattice may have when it is close to the type: the 44 lattice characters of International
     Tables for Crystallography, vol. A, section 3.1.3, with all their equivalents at the
     boundaries of reduction, as in Andrews & Bernstein (1988), Acta Cryst. A44, 1009-1018.
-    Strains below 1e-9 are given as 0. Strains above 0.25 are given as 0.25: such a lattice is
+    Strains below 1e-9 are given as 0. Strains above 0.2 are given as 0.2: such a lattice is
     no distorted one of the type, and the bases above no longer hold the nearest. Up to there
     the distance changes continuously with the cell.
 
