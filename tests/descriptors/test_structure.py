@@ -37,16 +37,10 @@ def rock_salt(a=5.64):
 
 
 def wurtzite():
-    third = 1 / 3
-    points = [
-        [third, -third, 0],
-        [-third, third, 0.5],
-        [third, -third, 0.37],
-        [-third, third, 0.87],
-    ]
-    return pymatgen.Structure(
-        pymatgen.Lattice.hexagonal(3.82, 6.26), ["Zn", "Zn", "S", "S"], points
-    )
+    one, two = 1 / 3, 2 / 3
+    points = [[one, two, 0], [two, one, 0.5], [one, two, 0.37], [two, one, 0.87]]
+    lattice = pymatgen.Lattice.hexagonal(3.82, 6.26)
+    return pymatgen.Structure(lattice, ["Zn", "Zn", "S", "S"], points)
 
 
 def random_structure(seed, n_sites=5):
@@ -430,6 +424,37 @@ def test_atoms_of_the_file_that_share_a_place_are_one_site(write_cif):
     assert_allclose(describe([atoms], "packing"), describe([path], "packing"), rtol=1e-6)
 
 
+def test_an_atom_that_a_file_lists_twice_counts_once(write_cif):
+    twice = write_cif("twice.cif", chlorine="Cl1 1 .5 .5 .5\nCl2 1 .5 .501 .5")
+    assert_allclose(describe([twice], FREE), describe([write_cif()], FREE), atol=1e-9)
+    # Occupancies are rounded; a little too much is scaled down, more is an error.
+    rounded = write_cif("rounded.cif", chlorine="Cl1 .68 .5 .5 .5\nBr1 .34 .5 .5 .5")
+    assert as_dict(rounded, "n_atoms")["n_atoms"] == pytest.approx(8)
+    wrong = write_cif("wrong.cif", chlorine="Cl1 .8 .5 .5 .5\nBr1 .8 .5 .5 .5")
+    with pytest.raises(InvalidInputError, match=r"occupancies of Cl and Br .* add up to 1\.6"):
+        describe([wrong])
+
+
+def test_without_a_symbol_the_number_or_an_old_spelling_will_do(write_cif):
+    old = write_cif("old.cif", group="F 4/m -3 2/m")
+    text = write_cif().read_text()
+    number = old.with_name("number.cif")
+    number.write_text(
+        text.replace("_space_group_name_H-M_alt 'F m -3 m'", "_symmetry_Int_Tables_number 225")
+    )
+    operations = old.with_name("operations.cif")
+    listed = (
+        "loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\nx+1/2,y+1/2,z\nx+1/2,y,z+1/2\nx,y+1/2,z+1/2\n"
+    )
+    operations.write_text(text.replace("_space_group_name_H-M_alt 'F m -3 m'\n", listed))
+    broken = old.with_name("broken.cif")
+    broken.write_text(operations.read_text().replace("x+1/2,y,z+1/2", "x+1/2,q,z"))
+    got = describe([old, number, operations], ["packing", "contents"])
+    assert_allclose(got, np.tile(got[0], (3, 1)))
+    with pytest.raises(InvalidInputError, match="symmetry operations cannot be read"):
+        describe([broken])
+
+
 def test_the_report_tells_what_was_noticed(write_cif, tmp_path):
     rubbish = tmp_path / "rubbish.cif"
     rubbish.write_bytes(b"\x00\xff not a cif")
@@ -487,6 +512,10 @@ def test_real_files_are_read_like_pymatgen_reads_them(real_files, tmp_path):
         (ase.Atoms("Na", cell=[3, 3, 0], pbc=True), "not periodic in three directions"),
         (ase.Atoms("X", cell=[3, 3, 3], pbc=True), "'X' is no element"),
         (ase.Atoms(cell=[3, 3, 3], pbc=True), "it has no atoms"),
+        (
+            ase.Atoms("NaCl", [[0, 0, 0], [0, 0, 2.99]], cell=[3, 3, 3], pbc=True),
+            r"sites 0 \(Na\) and 1 \(Cl\) are 0\.010 Å apart",
+        ),
     ],
 )
 def test_what_cannot_be_described_is_said_by_row(value, message):

@@ -84,7 +84,7 @@ def featurize_or_explain(featurizer, value, compute=featurize):
 
 def reason(error):
     """Say in one line what was raised."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).removeprefix("parse_formula: ")
     if isinstance(error, InvalidInputError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

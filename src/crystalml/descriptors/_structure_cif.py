@@ -10,6 +10,7 @@ from crystalml.crystallography import (
     parse_formula,
 )
 from crystalml.crystallography._site_expansion import expand_sites
+from crystalml.descriptors._structure_neighbours import OCCUPANCY_TOLERANCE, neighbours
 from crystalml.exceptions import CIFError, FormulaError
 
 # Å; atoms of the file nearer than this share one site.
@@ -35,13 +36,12 @@ def read_atoms(path):
     fractions = np.array([site.fract.tolist() for site in listed])
     occupancies = np.array([site.occ for site in listed])
     fractions, atoms = expand_sites(fractions, occupancies, _operations(small), vectors)
-    first = _first_of_place(fractions, occupancies[atoms], vectors)
-    species = [{} for _ in atoms]
+    first = _first_of_place(fractions, vectors)
+    found = [{} for _ in atoms]
     for place, atom in zip(first, atoms, strict=True):
-        name = listed[atom].element.name
-        species[place][name] = species[place].get(name, 0.0) + occupancies[atom]
+        found[place].setdefault(listed[atom].element.name, []).append(occupancies[atom])
     kept = np.flatnonzero(first == np.arange(len(atoms)))
-    species = [tuple(species[place].items()) for place in kept]
+    species = [_settle(found[place]) for place in kept]
     return vectors, fractions[kept], species, _lacks_hydrogen(block, species)
 
 
@@ -89,17 +89,25 @@ def _operations(small):
     return list(gemmi.symops_from_hall(setting.hall))
 
 
-def _first_of_place(fractions, occupancies, vectors):
-    """Return for each atom the first one at its place; only partial ones can share a place."""
+def _first_of_place(fractions, vectors):
+    """Return for each atom the first one at its place."""
+    one, other, _, _ = neighbours(fractions @ vectors, vectors, _SAME_SITE)
     first = np.arange(len(fractions))
-    partial = np.flatnonzero(np.array(occupancies) < 1.0)
-    if not len(partial):
-        return first
-    between = fractions[partial, None] - fractions[partial]
-    between -= np.round(between)
-    close = ((between @ vectors) ** 2).sum(axis=2) < _SAME_SITE**2
-    first[partial] = partial[close.argmax(axis=1)]
-    return first
+    np.minimum.at(first, one, other)
+    return first[first]
+
+
+def _settle(found):
+    """Return elements and occupancies of one place; what a file lists twice may count once."""
+    summed = {name: sum(listed) for name, listed in found.items()}
+    if sum(summed.values()) > 1.0 + OCCUPANCY_TOLERANCE:
+        summed = {name: max(listed) for name, listed in found.items()}
+    total = sum(summed.values())
+    if total > 1.0 + OCCUPANCY_TOLERANCE:
+        raise CIFError(
+            f"the occupancies of {' and '.join(summed)} at one place add up to {total:.3g}"
+        )
+    return tuple((name, float(value / max(total, 1.0))) for name, value in summed.items())
 
 
 def _lacks_hydrogen(block, species):

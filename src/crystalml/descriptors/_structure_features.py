@@ -12,6 +12,7 @@ from crystalml.descriptors._structure_neighbours import (
     bonded_pairs,
     coordination_numbers,
     pairs_within,
+    refuse_coinciding,
 )
 from crystalml.descriptors._structure_symmetry import SYMMETRY_NAMES, detected_symmetry
 from crystalml.descriptors._structure_voronoi import voronoi_faces
@@ -81,6 +82,7 @@ def describe_crystal(crystal, options):
     needed = {
         group for group, names in groups.items() if group != "default" and wanted & set(names)
     }
+    refuse_coinciding(crystal)
     values = {}
     if "packing" in needed:
         values.update(_packing(crystal))

@@ -5,14 +5,16 @@ from typing import NamedTuple
 import numpy as np
 
 from crystalml._dependencies import import_optional
+from crystalml.exceptions import InvalidInputError
 
 # Two partly occupied sites nearer than this times the sum of their covalent radii are never
 # occupied at once; the shortest real bonds of two heavy atoms, as in N2, have 0.77.
 _ALTERNATIVE = 0.75
-_OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies of alternatives may exceed 1
+OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies of alternatives may exceed 1
 _SMALLEST_RADIUS = 4.0  # Å, where the search for nearest neighbours begins
 _LARGEST_RADIUS = 60.0  # Å, where it gives up
 _SELF = 1e-8  # Å, pymatgen's tolerance
+_SAME_PLACE = 0.1  # Å
 
 
 class Pairs(NamedTuple):
@@ -28,22 +30,41 @@ class Pairs(NamedTuple):
         return Pairs(*(values[mask] for values in self))
 
 
+def neighbours(positions, vectors, radius):
+    """Return first, second, image and distance of all ordered pairs up to `radius`."""
+    search = import_optional("pymatgen.optimization.neighbors", needed_by="StructureDescriptors")
+    positions = np.ascontiguousarray(positions)
+    first, second, image, distance = search.find_points_in_spheres(
+        positions,
+        positions,
+        float(radius),
+        np.ones(3, dtype=np.int64),
+        np.ascontiguousarray(vectors),
+        _SELF,
+    )
+    other = np.flatnonzero((first != second) | (distance > _SELF))
+    other = other[np.argsort(first[other], kind="stable")]
+    return first[other], second[other], image[other], distance[other]
+
+
 def pairs_within(crystal, radius):
     """Return all ordered pairs of sites up to `radius`, images included, alternatives left out."""
-    neighbors = import_optional("pymatgen.optimization.neighbors", needed_by="StructureDescriptors")
-    positions = np.ascontiguousarray(crystal.positions)
-    vectors = np.ascontiguousarray(crystal.vectors)
-    periodic = np.ones(3, dtype=np.int64)
-    first, second, image, distance = neighbors.find_points_in_spheres(
-        positions, positions, float(radius), periodic, vectors, _SELF
-    )
-    other = (first != second) | (distance > _SELF)
-    order = np.flatnonzero(other)
-    order = order[np.argsort(first[order], kind="stable")]
-    first, second, distance = first[order], second[order], distance[order]
-    vector = positions[second] + image[order] @ vectors - positions[first]
+    positions = crystal.positions
+    first, second, image, distance = neighbours(positions, crystal.vectors, radius)
+    vector = positions[second] + image @ crystal.vectors - positions[first]
     pairs = Pairs(first, second, distance, vector)
     return pairs.select(~_are_alternatives(crystal, first, second, distance))
+
+
+def refuse_coinciding(crystal):
+    """Raise where two sites that can be occupied at once are at one place."""
+    pairs = pairs_within(crystal, _SAME_PLACE)
+    if len(pairs.first):
+        one, other = int(pairs.first[0]), int(pairs.second[0])
+        names = [crystal.species[site][0][0] for site in (one, other)]
+        raise InvalidInputError(
+            f"sites {one} ({names[0]}) and {other} ({names[1]}) are {pairs.distance[0]:.3f} Å apart"
+        )
 
 
 def bonded_pairs(crystal, pairs, radius, *, bonds, tolerance):
@@ -96,5 +117,5 @@ def _are_alternatives(crystal, first, second, distance):
         return np.zeros(len(first), dtype=bool)
     shortest = _ALTERNATIVE * (crystal.covalent_radius[first] + crystal.covalent_radius[second])
     together = crystal.occupancy[first] + crystal.occupancy[second]
-    exclusive = partial[first] & partial[second] & (together <= 1.0 + _OCCUPANCY_TOLERANCE)
+    exclusive = partial[first] & partial[second] & (together <= 1.0 + OCCUPANCY_TOLERANCE)
     return exclusive & (distance < shortest)

@@ -1,0 +1,50 @@
+"""Atoms of the asymmetric unit completed by symmetry, against gemmi."""
+
+import gemmi
+import numpy as np
+import pytest
+
+from crystalml.crystallography import lattice_vectors
+from crystalml.crystallography._site_expansion import expand_sites
+
+CELLS = {
+    "triclinic": (7.1, 8.3, 9.7, 81.0, 94.0, 103.0),
+    "monoclinic": (7.1, 8.3, 9.7, 90.0, 103.0, 90.0),
+    "orthorhombic": (7.1, 8.3, 9.7, 90.0, 90.0, 90.0),
+    "tetragonal": (7.1, 7.1, 9.7, 90.0, 90.0, 90.0),
+    "trigonal": (7.1, 7.1, 9.7, 90.0, 90.0, 120.0),
+    "hexagonal": (7.1, 7.1, 9.7, 90.0, 90.0, 120.0),
+    "cubic": (9.1, 9.1, 9.1, 90.0, 90.0, 90.0),
+}
+# The first is far from all special positions: gemmi merges images closer than 0.4 Å.
+ASYMMETRIC_UNIT = np.array([[0.10, 0.36, 0.20], [0.0, 0.0, 0.0], [0.5, 0.5, 0.25]])
+
+
+@pytest.mark.parametrize("number", range(1, 231))
+def test_every_space_group_completes_general_and_special_positions_as_gemmi(number):
+    group = gemmi.get_spacegroup_reference_setting(number)
+    structure = gemmi.SmallStructure()
+    structure.cell = gemmi.UnitCell(*CELLS[group.crystal_system_str()])
+    structure.spacegroup = group
+    structure.setup_cell_images()
+    for fraction in ASYMMETRIC_UNIT:
+        site = gemmi.SmallStructure.Site()
+        site.fract = gemmi.Fractional(*fraction)
+        structure.add_site(site)
+    expected = [site.fract.tolist() for site in structure.get_all_unit_cell_sites()]
+    vectors = lattice_vectors(np.array(structure.cell.parameters))
+    fractions, atoms = expand_sites(ASYMMETRIC_UNIT, np.ones(3), list(group.operations()), vectors)
+    assert (atoms == 0).sum() == len(group.operations())
+    assert len(fractions) == len(expected)
+    between = fractions[:, None] - np.array(expected)
+    distances = np.linalg.norm((between - np.round(between)) @ vectors, axis=2)
+    assert (distances.min(axis=1) < 1e-6).all()
+    assert ((fractions >= 0.0) & (fractions < 1.0)).all()
+
+
+def test_images_of_a_partly_occupied_atom_may_be_close():
+    operations = [gemmi.Op("x,y,z"), gemmi.Op("-x,y,z")]
+    near_the_mirror = np.array([[0.008, 0.1, 0.2]])  # 0.08 Å from its image
+    for occupancy, count in ((1.0, 1), (0.5, 2)):
+        _, atoms = expand_sites(near_the_mirror, [occupancy], operations, 5.0 * np.eye(3))
+        assert len(atoms) == count
