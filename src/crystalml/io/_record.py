@@ -2,6 +2,8 @@
 
 import re
 from functools import lru_cache
+from math import isfinite
+from operator import itemgetter
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS, TABLE_COLUMNS
 from crystalml.io._symmetry import reconcile
@@ -35,6 +37,7 @@ _SU_SLOTS = {
 _CELL_SLOTS = [(_SLOT[name], *_SU_SLOTS[_SLOT[name]], NUMBER_TAGS[name][0])
                for name in (*CELL_COLUMNS, "volume")]  # fmt: skip
 _SU_NAMES = frozenset(SU_TAGS.values())
+_cell_and_volume = itemgetter(*(tag for *_, tag in _CELL_SLOTS))
 _CELL_NAMES = frozenset(CELL_TAGS)
 _PROVENANCE_NAMES = frozenset(
     {*TEXT_TAGS["radiation"], *TEXT_TAGS["method"], *TEXT_TAGS["doi"], POWDER, SINGLE_CRYSTAL}
@@ -43,6 +46,7 @@ _NUMBER, _HM, _HALL, _GROUP_SOURCE = (
     _SLOT[name]
     for name in ("spacegroup_number", "spacegroup_hm", "spacegroup_hall", "spacegroup_source")
 )
+_CELL, _VOLUME = slice(_SLOT["a"], _SLOT["gamma"] + 1), _SLOT["volume"]
 _GAMMA, _Z, _Z_PRIME = (_SLOT[name] for name in ("gamma", "formula_units", "z_prime"))
 _SITES, _DISORDERED = _SLOT["n_sites"], _SLOT["is_disordered"]
 _RADIATION, _METHOD, _COD_ID, _DOI = (
@@ -69,19 +73,47 @@ def record_of(block, source, *, file_flags=(), error=None):
     record[_SOURCE], record[_BLOCK], record[_ERROR] = source, block.name, error
     flags = [*file_flags, *block.flags]
     values = block.values
-    _fill_cell(record, values, flags)
-    for slot, tag, fill in _PLAN:
-        if tag in values and (record[slot] is None or record[slot] != record[slot]):
-            fill(record, slot, values[tag], flags)
+    if not _fill_plain_cell(record, values):
+        _fill_cell(record, values, flags)
+    for slot, tag, meaning in _plan(tuple(values)):
+        if record[slot] is None or record[slot] != record[slot]:
+            found = meaning(values[tag])
+            if found is _BAD_NUMBER:
+                flags.append("bad_number")
+            else:
+                record[slot] = found
     if block.sites is not None:
         record[_SITES], record[_DISORDERED] = block.sites
-    _fill_provenance(record, block, source)
+    if record[_COD_ID] is None:
+        record[_COD_ID] = _cod_id(block.name, source)
+    if not _PROVENANCE_NAMES.isdisjoint(values):
+        _fill_provenance(record, values)
     _fill_symmetry(record, block, flags)
     record[_FLAGS] = ";".join(dict.fromkeys(flags)) if flags else ""
     return tuple(record)  # the garbage collector need not look into tuples of plain values
 
 
+def _fill_plain_cell(record, values):
+    """Fill in the cell and its volume if all seven are plain numbers; most computed ones are."""
+    try:
+        tokens = _cell_and_volume(values)
+    except KeyError:
+        return False
+    together = b"".join(tokens)
+    if b"(" in together or b"_" in together:
+        return False
+    try:
+        numbers = list(map(float, tokens))
+    except ValueError:
+        return False
+    if not isfinite(sum(numbers)) or not _SU_NAMES.isdisjoint(values):
+        return False
+    record[_CELL], record[_VOLUME] = numbers[:6], numbers[6]
+    return True
+
+
 def _fill_cell(record, values, flags):
+    """Fill in the cell and its volume with their uncertainties, each as far as it is given."""
     for slot, su_slot, _, tag in _CELL_SLOTS:
         if tag in values:
             found = number(values[tag])
@@ -95,34 +127,31 @@ def _fill_cell(record, values, flags):
                 record[su_slot] = (number(values[su_tag]) or MISSING)[0]
 
 
-def _fill_number(record, slot, token, flags):
+_BAD_NUMBER = object()
+
+
+@lru_cache(maxsize=4096)
+def _plain_number(token):
     found = number(token)
-    if found is None:
-        flags.append("bad_number")
-    else:
-        record[slot] = found[0]
+    return _BAD_NUMBER if found is None else found[0]
 
 
-def _fill_integer(record, slot, token, flags):
+@lru_cache(maxsize=4096)
+def _integer(token):
     found = number(token)
     if found is None or (found[0] == found[0] and not found[0].is_integer()):
-        flags.append("bad_number")
-    elif found[0] == found[0]:
-        record[slot] = int(found[0])
-
-
-def _fill_text(record, slot, token, flags):  # noqa: ARG001
-    record[slot] = text(token)
+        return _BAD_NUMBER
+    return int(found[0]) if found[0] == found[0] else None
 
 
 # Every scalar column whose value is what its first tag with a value says.
 _PLAN = [
-    (_SLOT[name], tag, fill)
-    for fill, names, tags_of in (
-        (_fill_number, ("formula_units", "temperature", "pressure", "wavelength", "density"),
+    (_SLOT[name], tag, meaning)
+    for meaning, names, tags_of in (
+        (_plain_number, ("formula_units", "temperature", "pressure", "wavelength", "density"),
          NUMBER_TAGS),
-        (_fill_integer, ("spacegroup_number", "cod_id", "year"), NUMBER_TAGS),
-        (_fill_text, ("spacegroup_hm", "spacegroup_hall", "formula", "mineral", "chemical_name"),
+        (_integer, ("spacegroup_number", "cod_id", "year"), NUMBER_TAGS),
+        (text, ("spacegroup_hm", "spacegroup_hall", "formula", "mineral", "chemical_name"),
          TEXT_TAGS),
     )
     for name in names
@@ -130,13 +159,15 @@ _PLAN = [
 ]  # fmt: skip
 
 
-def _fill_provenance(record, block, source):
-    """Radiation, method, DOI and COD number, each by its rule."""
-    values = block.values
-    if record[_COD_ID] is None:
-        record[_COD_ID] = _cod_id(block.name, source)
-    if _PROVENANCE_NAMES.isdisjoint(values):
-        return
+@lru_cache(maxsize=4096)
+def _plan(tags):
+    """Return the part of the plan that these tags fill; files of one program have the same."""
+    given = frozenset(tags)
+    return [step for step in _PLAN if step[1] in given]
+
+
+def _fill_provenance(record, values):
+    """Radiation, method and DOI, each by its rule."""
     for tag in TEXT_TAGS["radiation"]:
         if tag in values and record[_RADIATION] is None:
             record[_RADIATION] = radiation_kind(values[tag])
@@ -205,8 +236,11 @@ def _doi(token):
 
 def _cod_id(block_name, source):
     """COD number by the name of the block (``data_1000017``) or of the file."""
-    file_name = source.rpartition("/")[2]
-    for name, length in ((block_name, len(block_name)), (file_name, file_name.find("."))):
-        if length == _COD_DIGITS and name[:_COD_DIGITS].isdecimal() and name[0] != "0":
-            return int(name[:_COD_DIGITS])
-    return None
+    if _is_cod_id(block_name):
+        return int(block_name)
+    stem = source[source.rfind("/") + 1 :].partition(".")
+    return int(stem[0]) if stem[1] and _is_cod_id(stem[0]) else None
+
+
+def _is_cod_id(name):
+    return len(name) == _COD_DIGITS and name.isdecimal() and name[0] != "0"

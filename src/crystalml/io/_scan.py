@@ -36,7 +36,7 @@ _BLANKS = b" \t"
 # The expressions look at first letters before anything else: that is what they spend their
 # time on. `_WANTED` has the beginnings of the wanted tags after the underscore, told by four
 # letters, or by capitals among these; `canonical_tag` decides.
-_WORD = rb"(?!" + KEYWORD + rb""")[^ \t\n'"#_$;\[\]{}][^ \t\n]*+"""
+_WORD = rb"(?!" + KEYWORD + rb""")[^ \t\n'"#_$\[\]{}][^ \t\n]*+"""
 _SKIP = rb"(?:[ \t\n]++|#[^\n]*+)*+"
 _WANTED = (
     rb"cell|symm(?i:etry)|spac(?i:e_group)|atom(?i:_site[_.])|supe(?i:rspace_group)"
@@ -56,7 +56,7 @@ _HIT = re.compile(
     rb"|(?<=[ \tpPaAeElL]_)(?:"
     rb"(?<=(?i:loop_))(?=[ \t\n])(?P<loop>" + _LOOP_TAGS + rb")(?:[ \t\n]++(?P<comment>#)|)"
     rb"|(?<=[ \t]_)(?P<inner>(?:" + _WANTED + rb")[^ \t\n]*+)"
-    rb"|(?<=(?i:data_))(?P<data>[^ \t\n]*+)"
+    rb"|(?:(?<=[ \t\n](?i:data_))|(?<=\A(?i:data_)))(?P<data>[^ \t\n]*+)"
     rb"|(?P<other>(?<=(?i:save_|stop_|obal_)))))"
 )  # fmt: skip
 _TAG, _VALUE, _LOOP, _COMMENT, _INNER, _DATA = 1, 2, 3, 4, 5, 6  # groups of `_HIT`

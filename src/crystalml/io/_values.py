@@ -13,6 +13,7 @@ _NUMBER = re.compile(
     rb"(?P<value>[+-]?(?:[0-9]+(?:\.(?P<decimals>[0-9]*))?|\.(?P<only>[0-9]+)))"
     rb"(?P<exponent>[eEdD][+-]?[0-9]+)?[ \t]*(?:\((?P<su>[0-9]*)\))?"
 )
+_LONG = 32  # more digits than any measurement has
 NULLS = frozenset({b"?", b".", b"", b"'?'", b"'.'", b'"?"', b'"."', b"''", b'""'})
 
 
@@ -26,6 +27,8 @@ def number(token):
 
     A missing value, and a missing uncertainty, is NaN.
     """
+    if token.endswith(b")"):  # not worth the price of an exception
+        return _written_number(token)
     try:
         value = float(token)
     except ValueError:
@@ -40,6 +43,16 @@ def _written_number(token):
     """Read a number that carries an uncertainty, quotes or a Fortran exponent."""
     if is_null(token):
         return MISSING
+    if len(token) < _LONG and token.endswith(b")"):  # nearly all are as plain as 5.431(2)
+        value, _, su = token[:-1].partition(b"(")
+        whole, _, decimals = value.partition(b".")
+        if whole.isdigit() and decimals.isdigit() and su.isdigit():
+            return float(value), int(su) / 10 ** len(decimals)
+    return _matched_number(token)
+
+
+def _matched_number(token):
+    """Read a number in any layout that is unmistakable."""
     match = _NUMBER.fullmatch(_content(token).strip())
     if match is None:
         return _null_text(token)
