@@ -1,5 +1,6 @@
 """StructureDescriptors: equal to matminer, pymatgen and ASE; blind to cell and symmetry."""
 
+import gzip
 import io
 import pickle
 import tarfile
@@ -327,6 +328,20 @@ def test_half_occupied_sites_count_half():
     assert as_dict(half, "n_atoms")["n_atoms"] == pytest.approx(6)
 
 
+def test_partly_occupied_sites_at_one_place_are_one_site():
+    lattice = pymatgen.Lattice.cubic(4.0)
+    mixed = pymatgen.Structure(lattice, [{"Cu": 0.4, "Ni": 0.6}], [[0, 0, 0]])
+    apart = pymatgen.Structure(lattice, [{"Cu": 0.4}, {"Ni": 0.6}], [[0, 0, 0], [0, 0, 1.01]])
+    features = ["packing", "voronoi", "contents", "coordination"]
+    assert_allclose(describe([apart], features), describe([mixed], features))
+
+
+def test_elements_without_a_covalent_radius_have_no_covalent_bonds():
+    lattice = pymatgen.Lattice.cubic(3.0)
+    fermium = pymatgen.Structure(lattice, ["Fm"], [[0, 0, 0]])
+    assert as_dict(fermium, "coordination", bonds="covalent")["coordination_mean"] == 0
+
+
 def test_alternative_positions_are_not_bonded_to_each_other():
     lattice = pymatgen.Lattice.cubic(4.0)
     split = [{"O": 0.5}, {"O": 0.5}, "Si"]
@@ -453,6 +468,17 @@ def test_without_a_symbol_the_number_or_an_old_spelling_will_do(write_cif):
     assert_allclose(got, np.tile(got[0], (3, 1)))
     with pytest.raises(InvalidInputError, match="symmetry operations cannot be read"):
         describe([broken])
+
+
+def test_compressed_and_badly_encoded_files_are_read_or_reported(write_cif, tmp_path):
+    text = write_cif().read_bytes()
+    packed = tmp_path / "packed.cif.gz"
+    packed.write_bytes(gzip.compress(text))
+    assert_allclose(describe([packed], "packing"), describe([write_cif()], "packing"))
+    latin = tmp_path / "latin.cif"
+    latin.write_bytes(text.replace(b"F m -3 m", b"F m -3 m \xe9"))
+    assert "cannot be read as a CIF" in StructureDescriptors().report([latin])["error"][0]
+    assert "cannot be read as a CIF" in StructureDescriptors().report([tmp_path])["error"][0]
 
 
 def test_the_report_tells_what_was_noticed(write_cif, tmp_path):

@@ -10,11 +10,9 @@ from crystalml.crystallography import (
     parse_formula,
 )
 from crystalml.crystallography._site_expansion import expand_sites
-from crystalml.descriptors._structure_neighbours import OCCUPANCY_TOLERANCE, neighbours
+from crystalml.descriptors._structure_neighbours import OCCUPANCY_TOLERANCE, first_of_place
 from crystalml.exceptions import CIFError, FormulaError
 
-# Å; atoms of the file nearer than this share one site.
-_SAME_SITE = 0.1
 # Formulas round, and a few hydrogens of water are often not located.
 _HYDROGEN_SHARE = 0.9
 _NO_HEXAGON = 1.0  # degrees by which gamma differs from 120
@@ -27,6 +25,18 @@ def read_atoms(path):
     symmetry operations, or where there are none by its Hall symbol, Hermann-Mauguin symbol or
     number; never by P1 for want of these.
     """
+    try:
+        return _read_atoms(path)
+    except CIFError:
+        raise
+    except FileNotFoundError as error:
+        raise CIFError("there is no such file") from error
+    except (OSError, ValueError, RuntimeError) as error:  # gemmi's, of syntax and encoding
+        raise CIFError(f"it cannot be read as a CIF: {error}") from error
+
+
+def _read_atoms(path):
+    """Do what `read_atoms` says, with the errors of gemmi."""
     block, small, listed = _block_with_atoms(path)
     cell = np.array(small.cell.parameters)
     problem = cell_problems(cell)
@@ -36,7 +46,7 @@ def read_atoms(path):
     fractions = np.array([site.fract.tolist() for site in listed])
     occupancies = np.array([site.occ for site in listed])
     fractions, atoms = expand_sites(fractions, occupancies, _operations(small), vectors)
-    first = _first_of_place(fractions, vectors)
+    first = first_of_place(fractions, vectors)
     found = [{} for _ in atoms]
     for place, atom in zip(first, atoms, strict=True):
         found[place].setdefault(listed[atom].element.name, []).append(occupancies[atom])
@@ -47,13 +57,7 @@ def read_atoms(path):
 
 def _block_with_atoms(path):
     """Read the file; return the first block with atoms, gemmi's structure of it, its atoms."""
-    try:
-        document = gemmi.cif.read(path)
-    except FileNotFoundError as error:
-        raise CIFError("there is no such file") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CIFError(f"it cannot be read as a CIF: {error}") from error
-    for block in document:
+    for block in gemmi.cif.read(path):
         small = gemmi.make_small_structure_from_block(block)
         placed = [site for site in small.sites if np.isfinite(site.fract.tolist()).all()]
         if not placed:
@@ -87,14 +91,6 @@ def _operations(small):
     if setting.qualifier == "H" and abs(small.cell.gamma - 120.0) > _NO_HEXAGON:
         setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
     return list(gemmi.symops_from_hall(setting.hall))
-
-
-def _first_of_place(fractions, vectors):
-    """Return for each atom the first one at its place."""
-    one, other, _, _ = neighbours(fractions @ vectors, vectors, _SAME_SITE)
-    first = np.arange(len(fractions))
-    np.minimum.at(first, one, other)
-    return first[first]
 
 
 def _settle(found):

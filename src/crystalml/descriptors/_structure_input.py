@@ -8,11 +8,12 @@ import numpy as np
 
 from crystalml._dependencies import import_optional
 from crystalml.descriptors._structure_cif import read_atoms
+from crystalml.descriptors._structure_neighbours import OCCUPANCY_TOLERANCE, first_of_place
 from crystalml.exceptions import InvalidInputError
 
 _CALLER = "StructureDescriptors"
-# ASE marks an element without a covalent radius by this one.
-_NO_COVALENT_RADIUS = 0.2
+# Cordero's table ends with curium; what ASE has for heavier elements are placeholders.
+_LAST_COVALENT_RADIUS = 96
 FULL_OCCUPANCY = 0.999  # rounded occupancies of a mixed site may miss 1 by a little
 
 
@@ -69,6 +70,7 @@ def as_crystal(value, *, hydrogens="keep", disorder="average"):
         raise InvalidInputError(f"it has no atoms{but}")
     if not np.isfinite(fractions).all() or not abs(np.linalg.det(vectors)) > 0.0:
         raise InvalidInputError("its cell encloses no volume, or a coordinate is not finite")
+    fractions, species = _merge_partial(vectors, fractions, species)
     crystal = _average(vectors, fractions, species, lacks_hydrogen)
     if disorder == "error" and crystal.is_disordered:
         partial = sum(len(here) > 1 for here in species) + int(crystal.is_partial.sum())
@@ -87,12 +89,11 @@ def element(symbol):
         raise InvalidInputError(f"{symbol!r} is no element")
     found = core.Element(symbol)
     radius = found.data.get("Atomic radius")
-    covalent = dict(enumerate(radii)).get(found.Z, _NO_COVALENT_RADIUS)
     return Element(
         number=int(found.Z),
         mass=float(found.atomic_mass),
         atomic_radius=float(radius) if isinstance(radius, int | float) else np.nan,
-        covalent_radius=np.nan if covalent == _NO_COVALENT_RADIUS else float(covalent),
+        covalent_radius=float(radii[found.Z]) if found.Z <= _LAST_COVALENT_RADIUS else np.nan,
     )
 
 
@@ -136,6 +137,21 @@ def _from_ase(atoms):
 
 def _is_hydrogen(species):
     return all(element(symbol).number == 1 for symbol, _ in species)
+
+
+def _merge_partial(vectors, fractions, species):
+    """Make one site of partly occupied ones at the same place."""
+    first = first_of_place(fractions, vectors)
+    kept = np.ones(len(first), dtype=bool)
+    for place in np.unique(first[first != np.arange(len(first))]):
+        members = np.flatnonzero(first == place)
+        shared = {}
+        for symbol, occupancy in (pair for row in members for pair in species[row]):
+            shared[symbol] = shared.get(symbol, 0.0) + occupancy
+        if sum(shared.values()) <= 1.0 + OCCUPANCY_TOLERANCE:  # else `refuse_coinciding` tells
+            species[place] = tuple(shared.items())
+            kept[members[1:]] = False
+    return fractions[kept], [here for here, keep in zip(species, kept, strict=True) if keep]
 
 
 def _average(vectors, fractions, species, lacks_hydrogen):

@@ -56,6 +56,14 @@ def pairs_within(crystal, radius):
     return pairs.select(~_are_alternatives(crystal, first, second, distance))
 
 
+def first_of_place(fractions, vectors):
+    """Return for each site the first one that is at the same place, most often itself."""
+    one, other, _, _ = neighbours(fractions @ vectors, vectors, _SAME_PLACE)
+    first = np.arange(len(fractions))
+    np.minimum.at(first, one, other)
+    return first[first]
+
+
 def refuse_coinciding(crystal):
     """Raise where two sites that can be occupied at once are at one place."""
     pairs = pairs_within(crystal, _SAME_PLACE)
@@ -71,7 +79,7 @@ def bonded_pairs(crystal, pairs, radius, *, bonds, tolerance):
     """Choose the bonded ones of `pairs`, which reach up to `radius`; search further if need be."""
     radii = crystal.covalent_radius
     if bonds == "covalent":
-        reach = np.nanmax(radii, initial=0.0) * 2.0 * (1.0 + tolerance)
+        reach = max(2.0 * np.nan_to_num(radii).max() * (1.0 + tolerance), _SAME_PLACE)
         if pairs is None or radius < reach:
             pairs = pairs_within(crystal, reach)
         return pairs.select(

@@ -3,10 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import Voronoi
+from scipy.spatial import QhullError, Voronoi
+
+from crystalml.exceptions import InvalidInputError
 
 _FIRST_REACH = 2.2  # in units of the cube root of the volume per atom; enough for dense packings
 _GROWTH = 1.5
+_MOST_STEPS = 12
 _ROUNDING = 1e-6
 
 
@@ -28,13 +31,17 @@ def voronoi_faces(crystal):
     fractions = crystal.fractions - np.floor(crystal.fractions)
     heights = 1.0 / np.linalg.norm(np.linalg.inv(crystal.vectors), axis=0)
     reach = _FIRST_REACH * np.cbrt(crystal.volume / len(fractions))
-    while True:
+    for _ in range(_MOST_STEPS):
         points = _with_images(fractions, reach / heights) @ crystal.vectors
-        diagram = Voronoi(points)
+        try:
+            diagram = Voronoi(points)
+        except QhullError as error:
+            raise InvalidInputError(f"Qhull finds no Voronoi cells: {error}") from error
         needed = _needed_reach(diagram, len(fractions))
         if needed <= reach * (1.0 + _ROUNDING):
             return _faces(diagram, len(fractions))
-        reach = min(needed, _GROWTH * reach) if np.isfinite(needed) else _GROWTH * reach
+        reach = min(needed, _GROWTH * reach)
+    raise InvalidInputError("its Voronoi cells have no bounds")
 
 
 def _with_images(fractions, margins):
