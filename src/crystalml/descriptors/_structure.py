@@ -69,8 +69,8 @@ class StructureDescriptors(StatelessTransformer):
         - ``"contents"``: `n_sites` and `n_atoms` (occupancies counted) of the given cell;
         - ``"symmetry"``: of the space group that is detected, `spacegroup_number`,
           `crystal_system` (1 triclinic to 7 cubic), `point_group_order`,
-          `is_centrosymmetric`, and `orbits_per_site`, the share of sites that are not
-          equivalent by symmetry.
+          `is_centrosymmetric`, and `n_orbits`, the number of sites that are not equivalent by
+          symmetry.
     rdf_cutoff, rdf_bin_width : float, default=10.0, 0.1
         Reach and width of the shells of the radial distribution function, in Å.
     bonds : {"nearest", "covalent"}, default="nearest"
@@ -119,14 +119,14 @@ class StructureDescriptors(StatelessTransformer):
     column or with one named ``"structure"`` or ``"source"``. A structure is a pymatgen
     Structure, ASE Atoms (periodic in all directions), or the path of a CIF, of which the first
     data block that lists atoms is read with gemmi and completed by its symmetry operations or
-    symbol. D and T count as hydrogen.
+    symbol. D and T are hydrogen with masses of their own.
 
     **Why symmetry is kept apart.** A deposited structure was refined under the space group that
     was reported for it, and a search finds that group again: as a descriptor beside a target of
     symmetry it gives the answer away, and no structure without a known group can ever be asked
     about. So neither reported nor detected symmetry enters ``"default"``. `n_sites` is a quieter
     leak of the same kind: the conventional cell of a centred lattice holds two to four times
-    the sites of the primitive one. All other descriptors are the same for every cell
+    the sites of the primitive one. All descriptors but ``"contents"`` are the same for every cell
     of one crystal, primitive, conventional or larger, and for every choice of axes and origin.
     That atoms on special positions make bonds exactly equal remains visible in them: spreads
     of zero are real in a perfect crystal, and as sharp as the refinement in a measured one.

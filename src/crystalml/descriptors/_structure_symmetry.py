@@ -14,7 +14,7 @@ SYMMETRY_NAMES = (
     "crystal_system",
     "point_group_order",
     "is_centrosymmetric",
-    "orbits_per_site",
+    "n_orbits",
 )
 
 
@@ -39,6 +39,6 @@ def detected_symmetry(crystal, tolerance):
         CRYSTAL_SYSTEMS.index(crystal_system(number)) + 1,
         len(operations.sym_ops),
         is_centrosymmetric(number),
-        len(np.unique(found.equivalent_atoms)) / len(crystal.occupancy),
+        len(np.unique(found.equivalent_atoms)),
     )
     return dict(zip(SYMMETRY_NAMES, map(float, values), strict=True))
