@@ -9,6 +9,7 @@ EXTRAS = {
     "ase": "structures",
     "matminer": "structures",
     "matplotlib": "plot",
+    "pyarrow": "parquet",
     "pymatgen": "structures",
     "skorch": "neural",
     "torch": "neural",

@@ -9,6 +9,7 @@ __all__ = [
     "FormulaError",
     "InvalidInputError",
     "MissingDependencyError",
+    "ParquetError",
     "SchemaError",
     "SpaceGroupError",
 ]
@@ -44,6 +45,10 @@ class SchemaError(InvalidInputError):
 
 class DownloadError(CrystalmlError, OSError):
     """A server that cannot be reached or sends something unusable, or a folder that refuses it."""
+
+
+class ParquetError(CrystalmlError, OSError):
+    """A Parquet data set that cannot be written or continued; finished parts are safe."""
 
 
 class MissingDependencyError(CrystalmlError, ImportError):

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from crystalml._schema import TABLE_COLUMNS
 from crystalml.exceptions import CIFError, InvalidInputError
-from crystalml.io import _table as table_module
-from crystalml.io import read_cif, read_cifs
+from crystalml.io import _chunks, read_cif, read_cifs
 from crystalml.io._read import read_records
 
 MINERALS = sorted((Path(ase.__path__[0]) / "test" / "testdata" / "minerals").glob("*.cif"))
@@ -151,7 +150,7 @@ def test_one_damaged_member_does_not_hide_the_others(tmp_path):
 
 
 def test_parallel_equals_serial(monkeypatch):
-    monkeypatch.setattr(table_module, "_CHUNK_FILES", 3)
+    monkeypatch.setattr(_chunks, "_CHUNK_FILES", 3)
     files = MINERALS * 3 + [Path("missing.cif")]
     serial = read_cifs(files)
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):

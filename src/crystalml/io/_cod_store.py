@@ -1,11 +1,11 @@
 """The folder of downloaded CIFs: COD's layout, atomic writes, verification."""
 
-import contextlib
 import hashlib
 import os
 import shutil
 from pathlib import Path
 
+from crystalml.io._atomic import write_atomically
 from crystalml.io._cod_content import cif_problem
 from crystalml.io._cod_ids import cod_relative_path
 
@@ -40,17 +40,10 @@ class Store:
     def put(self, cod_id, body):
         """Write a checked body so that its path holds the whole file or nothing at all."""
         self.staging.mkdir(exist_ok=True)
+        final = self.path(cod_id)
+        final.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.staging / f"{cod_id}.{os.getpid()}.part"
-        try:
-            with unfinished.open("wb") as stream:
-                stream.write(body)
-                stream.flush()
-                os.fsync(stream.fileno())
-            self._move(unfinished, cod_id)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                unfinished.unlink()
-            raise
+        write_atomically(final, body, unfinished=unfinished)
 
     def adopt(self, cod_id, path):
         """Check a file that another program brought, and move it to its place.

@@ -6,13 +6,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from crystalml._schema import TABLE_COLUMNS
 from crystalml._validation import StrOptions, check_parameters
 from crystalml.exceptions import InvalidInputError
+from crystalml.io._chunks import read_in_chunks
 from crystalml.io._sources import single_source
-from crystalml.io._table import (
-    build_table,
-    first_records_of,
-    raise_first_error,
-    read_in_chunks,
-)
+from crystalml.io._table import build_table, first_records_of, raise_first_error
 
 
 class CIFReader(TransformerMixin, BaseEstimator):

@@ -1,23 +1,27 @@
 """From what users name (files, folders, globs, archives, text) to single CIFs."""
 
-import bz2
 import glob
-import gzip
 import lzma
 import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
+from numbers import Integral
 from typing import NamedTuple
 
 from crystalml.exceptions import InvalidInputError
+from crystalml.io._unpack import (
+    MAX_FILE_SIZE,
+    FileTooLargeError,
+    ForwardFile,
+    open_unpacked,
+    read_up_to,
+    unpack,
+)
 
 _CIF_SUFFIXES = (".cif", ".cif.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
-_GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"
-_PACKED = (_GZIP, _XZ, _BZIP2)
-_DECOMPRESS = {_GZIP: gzip.decompress, _XZ: lzma.decompress, _BZIP2: bz2.decompress}
 
 # What reading or unpacking bytes of unknown origin raises.
 READ_ERRORS = (
@@ -40,18 +44,15 @@ class Source(NamedTuple):
     path: str | None = None
     data: bytes | None = None
     error: str | None = None
+    max_size: int = MAX_FILE_SIZE
 
     def read(self):
         """Return the bytes of the CIF, unpacked; raises one of READ_ERRORS."""
         data = self.data
         if data is None:
-            with open(self.path, "rb") as file:
-                data = file.read()
-        if data.startswith(_PACKED):
-            for signature, decompress in _DECOMPRESS.items():
-                if data.startswith(signature):
-                    return decompress(data)
-        return data
+            with open(self.path, "rb", buffering=0) as file:
+                data = read_up_to(file, self.max_size)
+        return unpack(data, self.max_size)
 
     @property
     def size(self):
@@ -64,20 +65,55 @@ class Source(NamedTuple):
             return 0
 
 
-def iterate_sources(sources, *, caller):
+def check_max_file_size(value, *, caller):
+    """Refuse what is no size in bytes."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise InvalidInputError(
+            f"{caller}: max_file_size is {value!r}; give a number of bytes, at least 1."
+        )
+
+
+def iterate_sources(sources, *, caller, max_size=MAX_FILE_SIZE):
     """Yield a Source for each CIF that `sources` names, and at least one for each input."""
-    for source in _as_list(sources, caller):
-        yield from _expand(source, caller)
+    for given in _as_list(sources, caller):
+        for source in _expand(given, caller, max_size):
+            yield source if source.max_size == max_size else source._replace(max_size=max_size)
 
 
-def single_source(source, *, caller):
+def count_sources(sources, *, caller):
+    """Count the CIFs that `sources` names, opening none; None where that cannot be told."""
+    inputs = _as_list(sources, caller)
+    if not isinstance(inputs, Sized):
+        return None  # walking an iterator would use it up
+    counts = [_count(source) for source in inputs]
+    return None if None in counts else sum(counts)
+
+
+def _count(source):
+    if not _is_path(source):
+        return 1
+    path = os.fsdecode(os.fspath(source))
+    if os.path.isdir(path):
+        return sum(1 for _ in _walk(path)) or 1
+    is_pattern = not os.path.exists(path) and glob.has_magic(path)
+    names = glob.glob(path, recursive=True) if is_pattern else [path]
+    counts = [
+        sum(1 for _ in _walk(name))
+        if os.path.isdir(name)
+        else (None if name.lower().endswith((".zip", *_TAR_SUFFIXES)) else 1)
+        for name in names
+    ]
+    return None if None in counts else sum(counts) or 1
+
+
+def single_source(source, *, caller, max_size=MAX_FILE_SIZE):
     """Return the one Source that a path, bytes, text or a file object is."""
     if isinstance(source, bytes | bytearray | memoryview):
         return Source("<bytes>", data=bytes(source))
     if isinstance(source, str) and is_cif_text(source):
         return Source("<text>", data=source.encode("utf-8", "surrogateescape"))
     if hasattr(source, "read"):
-        return _read_file_object(source)
+        return _read_file_object(source, max_size)
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         return Source(str(os.fsdecode(path)), path=path)
@@ -96,6 +132,8 @@ def is_cif_text(text):
 
 def reason(error):
     """Say in a few words what went wrong in reading."""
+    if isinstance(error, FileTooLargeError):
+        return str(error)
     if isinstance(error, FileNotFoundError):
         return "the file does not exist"
     detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -114,38 +152,38 @@ def _as_list(sources, caller):
     return sources
 
 
-def _read_file_object(file):
+def _read_file_object(file, max_size):
     name = getattr(file, "name", None)
     name = name if isinstance(name, str) else "<file>"
     try:
-        data = file.read()
+        return Source(name, data=read_up_to(file, max_size))
     except READ_ERRORS as error:
         return Source(name, error=reason(error))
-    return Source(name, data=data.encode() if isinstance(data, str) else bytes(data))
 
 
-def _expand(source, caller):
+def _is_path(source):
+    return isinstance(source, os.PathLike) or (isinstance(source, str) and not is_cif_text(source))
+
+
+def _expand(source, caller, max_size):
     """Yield the CIFs behind one input."""
-    is_path = isinstance(source, os.PathLike) or (
-        isinstance(source, str) and not is_cif_text(source)
-    )
-    if not is_path:
-        yield single_source(source, caller=caller)
+    if not _is_path(source):
+        yield single_source(source, caller=caller, max_size=max_size)
         return
     path = os.fsdecode(os.fspath(source))
     if os.path.isdir(path):
         yield from _or_error(_walk(path), path, "the folder has no .cif or .cif.gz file")
     elif not os.path.exists(path) and glob.has_magic(path):
         matches = sorted(glob.glob(path, recursive=True))
-        found = (item for match in matches for item in _expand_match(match))
+        found = (item for match in matches for item in _expand_match(match, max_size))
         yield from _or_error(found, path, "no file matches this pattern")
     else:
-        yield from _open(path)
+        yield from _open(path, max_size)
 
 
-def _expand_match(path):
+def _expand_match(path, max_size):
     """Yield the CIFs of one match of a glob; a folder that holds none is passed over."""
-    yield from _walk(path) if os.path.isdir(path) else _open(path)
+    yield from _walk(path) if os.path.isdir(path) else _open(path, max_size)
 
 
 def _or_error(found, name, message):
@@ -173,32 +211,41 @@ def _walk(folder):
             yield Source(entry.path, path=entry.path)
 
 
-def _open(path):
+def _open(path, max_size):
     """Yield the file itself, or the CIFs in it if it is an archive."""
     name = path.lower()
     members = None
     if name.endswith(".zip"):
-        members = _zip_members(path)
+        members = _zip_members(path, max_size)
     elif name.endswith(_TAR_SUFFIXES):
-        members = _tar_members(path)
+        members = _tar_members(path, max_size)
     if members is None:
         yield Source(path, path=path)
     else:
         yield from _or_error(members, path, "the archive has no .cif or .cif.gz member")
 
 
-def _tar_members(path):
+def _tar_members(path, max_size):
     """Yield the CIFs of a tar archive in one pass, nothing written to disk."""
     try:
-        with tarfile.open(path, mode="r|*") as archive:
-            for member in archive:
-                if member.isfile() and _is_cif_name(member.name):
+        with (
+            open(path, "rb") as raw,
+            open_unpacked(raw) as unpacked,
+            tarfile.open(fileobj=ForwardFile(unpacked, max_size), mode="r:") as archive,
+        ):
+            while (member := archive.next()) is not None:
+                archive.members = []  # tarfile would remember every member
+                if not member.isfile() or not _is_cif_name(member.name):
+                    continue
+                if member.size > max_size:
+                    yield _member(path, member.name, error=str(FileTooLargeError(max_size)))
+                else:
                     yield _member(path, member.name, archive.extractfile(member).read())
     except READ_ERRORS as error:
         yield Source(path, error=reason(error))
 
 
-def _zip_members(path):
+def _zip_members(path, max_size):
     """Yield the CIFs of a zip archive; a damaged member does not hide the others."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -206,15 +253,18 @@ def _zip_members(path):
                 if member.is_dir() or not _is_cif_name(member.filename):
                     continue
                 try:
-                    yield _member(path, member.filename, archive.read(member))
+                    with archive.open(member) as file:
+                        data = read_up_to(file, max_size)
                 except READ_ERRORS as error:
-                    yield Source(f"{path}/{member.filename}", error=reason(error))
+                    yield _member(path, member.filename, error=reason(error))
+                else:
+                    yield _member(path, member.filename, data)
     except READ_ERRORS as error:
         yield Source(path, error=reason(error))
 
 
-def _member(archive, name, data):
-    return Source(f"{archive}/{name.removeprefix('./')}", data=data)
+def _member(archive, name, data=None, *, error=None):
+    return Source(f"{archive}/{name.removeprefix('./')}", data=data, error=error)
 
 
 def _is_cif_name(name):

@@ -1,8 +1,5 @@
 """Many CIFs to one table."""
 
-from itertools import chain, islice
-
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -15,21 +12,28 @@ from crystalml.crystallography import (
     crystal_system,
 )
 from crystalml.exceptions import CIFError, InvalidInputError
+from crystalml.io._chunks import read_in_chunks
 from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS, error_record
-from crystalml.io._sources import READ_ERRORS, iterate_sources, reason
+from crystalml.io._sources import (
+    READ_ERRORS,
+    check_max_file_size,
+    count_sources,
+    iterate_sources,
+    reason,
+)
+from crystalml.io._unpack import MAX_FILE_SIZE
 
 OK, REPAIRED, INCOMPLETE, UNSUPPORTED, ERROR = STATUSES
 _BEYOND = frozenset({"magnetic", "modulated"})
+READER_FAILED = "the reader failed, please report this file"
+LARGEST_INTEGER = 2**63 - 1
 VOLUME_TOLERANCE = 0.01  # relative; above it `volume_contradicts_cell` is flagged
 
-# Starting processes pays from some thousand small files on; a chunk of either size keeps a
-# worker busy for about a second.
-_CHUNK_FILES, _CHUNK_BYTES = 1000, 32_000_000
-_SERIAL_CHUNKS = 2
 
-
-def read_cifs(sources, *, n_jobs=None, on_error="report", progress="auto"):
+def read_cifs(
+    sources, *, n_jobs=None, on_error="report", max_file_size=MAX_FILE_SIZE, progress="auto"
+):
     """Read many CIF files into one table.
 
     Nothing that a file contains makes this function raise: a file that cannot be read has
@@ -45,9 +49,13 @@ def read_cifs(sources, *, n_jobs=None, on_error="report", progress="auto"):
     n_jobs : int, default=None
         Number of processes, as joblib understands it: ``None`` is 1 outside of a
         ``joblib.parallel_config`` context, -1 is all cores. Fewer than some thousand
-        files are read in this process, as starting others would cost more.
+        files are read in this process, as starting others would cost more. Any backend of
+        joblib does the work, such as a Dask cluster.
     on_error : {"report", "raise"}, default="report"
         ``"raise"`` stops at the first file that gives no cell.
+    max_file_size : int, default=268435456
+        Bytes, as stored or unpacked, beyond which a file is not read: it gets a row with
+        status ``"error"``. The default is 256 MiB, as for what :class:`CODClient` downloads.
     progress : bool or "auto", default="auto"
         Whether to show a progress bar; ``"auto"`` shows it on a terminal.
 
@@ -100,18 +108,24 @@ def read_cifs(sources, *, n_jobs=None, on_error="report", progress="auto"):
         raise InvalidInputError(
             f"read_cifs: on_error must be 'report' or 'raise', got {on_error!r}."
         )
-    total = len(sources) if isinstance(sources, list | tuple) else None
+    check_max_file_size(max_file_size, caller="read_cifs")
     records = []
-    with progress_bar(
-        enabled=progress, description="reading CIFs", total=total, unit="file"
-    ) as bar:
-        files = iterate_sources(sources, caller="read_cifs")
-        for n_files, found in read_in_chunks(files, n_jobs):
+    with file_progress(sources, progress, caller="read_cifs") as bar:
+        files = iterate_sources(sources, caller="read_cifs", max_size=max_file_size)
+        for n_files, found in read_in_chunks(files, n_jobs, read=records_of):
             if on_error == "raise":
                 raise_first_error(found, caller="read_cifs")
             records.extend(found)
             bar.update(n_files)
     return build_table(records)
+
+
+def file_progress(sources, enabled, *, caller):
+    """Bar over files, with their number where it can be told before they are read."""
+    bar = progress_bar(enabled=enabled, description="reading CIFs", unit="file")
+    if not bar.disable:
+        bar.reset(total=count_sources(sources, caller=caller))
+    return bar
 
 
 def records_of(sources):
@@ -128,14 +142,21 @@ def first_records_of(sources):
 
 
 def records_of_source(source):
-    """Read one Source into records; whatever fails in reading becomes a reason."""
+    """Read one Source into records; whatever fails becomes a reason.
+
+    This is the one place where the reader's own failure is caught: among half a million
+    files, one that breaks it must not cost the others.
+    """
     if source.error is not None:
         return [error_record(source.name, source.error)]
     try:
         data = source.read()
     except READ_ERRORS as error:
         return [error_record(source.name, reason(error))]
-    return read_records(data, source.name)
+    try:
+        return read_records(data, source.name)
+    except Exception as error:  # noqa: BLE001
+        return [error_record(source.name, f"{READER_FAILED}: {type(error).__name__}: {error}")]
 
 
 def raise_first_error(records, *, caller):
@@ -153,42 +174,16 @@ def build_table(records):
     """Build the table from records: typed columns, and what is computed from them at once."""
     values = zip(*records, strict=True) if records else [()] * len(RECORD_FIELDS)
     columns = dict(zip(RECORD_FIELDS, values, strict=True))
+    oversized = _blank_oversized(columns)
     arrays = {name: _array(values, TABLE_COLUMNS[name].dtype) for name, values in columns.items()}
     cells = np.column_stack([arrays[name] for name in CELL_COLUMNS])
     arrays["v_formula"] = cell_volume(cells) if len(cells) else np.empty(0)
     arrays["crystal_system"] = _of_number(crystal_system, columns["spacegroup_number"])
     arrays["bravais_lattice"] = _of_number(bravais_lattice, columns["spacegroup_number"])
+    _add_flag(arrays["flags"], oversized, "bad_number")
     _check_cells(arrays, cells)
     _set_status(arrays, cells)
     return pd.DataFrame({name: arrays[name] for name in TABLE_COLUMNS}, copy=False)
-
-
-def read_in_chunks(sources, n_jobs, *, read=records_of):
-    """Yield the number of files and ``read(files)`` chunk by chunk, in order."""
-    chunks = _chunks(sources)
-    first = list(islice(chunks, _SERIAL_CHUNKS + 1))
-    chunks = chain(first, chunks)
-    if len(first) <= _SERIAL_CHUNKS or joblib.effective_n_jobs(n_jobs) == 1:
-        return ((len(chunk), read(chunk)) for chunk in chunks)
-    run = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
-    return run(joblib.delayed(_with_length)(read, chunk) for chunk in chunks)
-
-
-def _with_length(read, chunk):
-    return len(chunk), read(chunk)
-
-
-def _chunks(sources):
-    """Group sources into lists of limited length and size."""
-    chunk, size = [], 0
-    for source in sources:
-        chunk.append(source)
-        size += source.size
-        if len(chunk) >= _CHUNK_FILES or size >= _CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _array(values, dtype):
@@ -204,6 +199,18 @@ def _array(values, dtype):
     if dtype == "boolean":
         return pd.arrays.BooleanArray(np.array(filled, dtype=bool), missing)
     return pd.arrays.IntegerArray(np.array(filled, dtype=np.int64), missing)
+
+
+def _blank_oversized(columns):
+    """Blank integers beyond 64 bits, such as a year of 1e30; return which rows had one."""
+    oversized = np.zeros(len(columns["source"]), dtype=bool)
+    for name, values in columns.items():
+        if TABLE_COLUMNS[name].dtype == "Int64":
+            rows = [n for n, v in enumerate(values) if v is not None and abs(v) > LARGEST_INTEGER]
+            if rows:
+                oversized[rows] = True
+                columns[name] = [None if n in rows else v for n, v in enumerate(values)]
+    return oversized
 
 
 def _of_number(function, numbers):

@@ -1,0 +1,232 @@
+"""Any number of CIFs to a Parquet data set, in constant memory, continued when interrupted."""
+
+import hashlib
+import os
+from concurrent.futures import BrokenExecutor
+from numbers import Integral
+from pathlib import Path
+from time import perf_counter
+
+from crystalml._dependencies import import_optional
+from crystalml.exceptions import InvalidInputError, ParquetError
+from crystalml.io._chunks import chunks_of, run_in_order
+from crystalml.io._parquet_folder import CHANGED, FINISHED, ParquetFolder, digest
+from crystalml.io._parquet_parts import Chunk, Stamp, read_chunk
+from crystalml.io._run_report import CIFRunReport
+from crystalml.io._run_summary import RunSummary
+from crystalml.io._sources import check_max_file_size, iterate_sources
+from crystalml.io._table import file_progress
+from crystalml.io._unpack import MAX_FILE_SIZE
+
+# A part from archive members ends early, as they are held in memory until it is dispatched.
+_PART_HELD = 32_000_000
+_CALLER = "cifs_to_parquet"
+
+
+def cifs_to_parquet(
+    sources,
+    dest,
+    *,
+    n_jobs=None,
+    max_file_size=MAX_FILE_SIZE,
+    files_per_part=5000,
+    on_change="raise",
+    progress="auto",
+):
+    """Read any number of CIF files into a Parquet data set on disk.
+
+    The rows and columns are those of :func:`read_cifs`, but the table never has to fit into
+    memory, and an interrupted run is continued by the same call: finished parts are kept and
+    their files are not read again. The data set is a folder of ``part-00000.parquet`` and so
+    on, which pandas, polars, Dask and others read as one table. Beside them lie
+    ``_manifest.jsonl``, one line per finished part, and the folder ``_sources``, a Parquet data
+    set with one row per file: size, modification time or SHA-256 (of archive members and
+    content in memory), status, rows and seconds.
+
+    Parameters
+    ----------
+    sources : str, PathLike, bytes, file object or iterable of these
+        What to read, as for :func:`read_cifs`. To continue a run, pass the same again.
+    dest : str or PathLike
+        Folder of the data set: new, empty, or the one of an interrupted run.
+    n_jobs : int, default=None
+        Number of processes, as in :func:`read_cifs`. The workers read and parse the files;
+        archives are unpacked, and the data set is written, by this process.
+    max_file_size : int, default=268435456
+        Bytes, as stored or unpacked, beyond which a file is not read: it gets a row with
+        status ``"error"``.
+    files_per_part : int, default=5000
+        Files in one Parquet file: what an interruption may cost, and the size of the row
+        groups. Members of archives fill a part also when they have 32 MB together.
+    on_change : {"raise", "reread"}, default="raise"
+        What to do when files of a finished part are not those that were read: by name, size,
+        modification time or checksum. ``"reread"`` writes the parts concerned anew.
+    progress : bool or "auto", default="auto"
+        Whether to show a progress bar with rate and, unless there are archives, remaining
+        time; ``"auto"`` shows it on a terminal.
+
+    Returns
+    -------
+    CIFRunReport
+        Counts by status and flag, the first few of each, and the slowest files.
+
+    Raises
+    ------
+    ParquetError
+        If the disk is full or refuses the data set, a worker process died, the inputs have
+        changed, or `dest` holds something else. Finished parts are safe in any case.
+    InvalidInputError
+        If `sources` is no source, or another parameter is not one of its choices.
+    MissingDependencyError
+        If pyarrow is not installed.
+
+    See Also
+    --------
+    read_cifs : The same table in memory.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from importlib.resources import files
+    >>> import pandas as pd
+    >>> from crystalml.io import cifs_to_parquet
+    >>> minerals = files("ase") / "test" / "testdata" / "minerals"
+    >>> folder = tempfile.mkdtemp()
+    >>> report = cifs_to_parquet(minerals, folder)
+    >>> report.counts, report.n_files_read
+    ({'ok': 8}, 8)
+    >>> table = pd.read_parquet(folder)
+    >>> table["spacegroup_number"].tolist()
+    [194, 216, 2, 4, 29, 155, 160, 92]
+    >>> cifs_to_parquet(minerals, folder).n_files_read  # nothing is left to do
+    0
+    """
+    import_optional("pyarrow", needed_by=_CALLER)
+    _check(max_file_size, files_per_part, on_change)
+    settings = {"max_file_size": int(max_file_size), "files_per_part": int(files_per_part)}
+    start = perf_counter()
+    with file_progress(sources, progress, caller=_CALLER) as bar:
+        folder = ParquetFolder(Path(dest), settings=settings)
+        run = _Run(folder, bar, reread=on_change == "reread", files_per_part=files_per_part)
+        try:
+            with folder:
+                run.read(iterate_sources(sources, caller=_CALLER, max_size=max_file_size), n_jobs)
+                summary = folder.summary()
+        except ParquetError:
+            raise
+        except OSError as error:
+            raise ParquetError(
+                f"{_CALLER}: the data set in {str(folder.folder)!r} cannot be written "
+                f"({error.strerror or error}). {_safe(folder)}"
+            ) from error
+        except BrokenExecutor as error:
+            raise ParquetError(
+                f"{_CALLER}: a worker process died; it was killed, ran out of memory or crashed "
+                f"on a file. {_safe(folder)} Fewer n_jobs or a smaller max_file_size need less "
+                "memory."
+            ) from error
+    return CIFRunReport.of(
+        summary,
+        folder.folder,
+        n_files_read=run.n_files_read,
+        n_parts=folder.n_parts,
+        seconds=perf_counter() - start,
+    )
+
+
+class _Run:
+    """One pass over the sources: which files make a part, and which parts are to be read."""
+
+    def __init__(self, folder, bar, *, reread, files_per_part):
+        self._folder, self._bar = folder, bar
+        self._reread, self._files_per_part = reread, files_per_part
+        self._n_parts = 0
+        self.n_files_read = 0
+
+    def read(self, sources, n_jobs):
+        """Read what is not finished, and write it part by part."""
+        tables, files, summary = [], [], RunSummary()
+        results = run_in_order(read_chunk, self._unfinished(sources), n_jobs)
+        for result in results:
+            tables.append(result.table)
+            files.append(result.sources)
+            summary.add(result.summary)
+            self._bar.update(len(result.sources))
+            if result.digest is not None:
+                self._folder.write(result.part, tables, files, summary, result.digest)
+                self.n_files_read += summary.n_files
+                tables, files, summary = [], [], RunSummary()
+        if self._folder.n_parts > self._n_parts:
+            if not self._reread:
+                self._refuse("they end before files that were read")
+            self._folder.forget_from(self._n_parts)
+
+    def _unfinished(self, sources):
+        """Yield the chunks of the parts that are to be read."""
+        for part, (group, stamps) in enumerate(_groups(sources, self._files_per_part)):
+            self._n_parts = part + 1
+            inputs = digest(stamps)
+            state = self._folder.state(part, inputs)
+            if state == FINISHED:
+                self._bar.update(len(group))
+                continue
+            if state == CHANGED and not self._reread:
+                self._refuse(self._folder.difference(part, stamps))
+            done = 0
+            for chunk in chunks_of(group):
+                end = done + len(chunk)
+                is_last = end == len(group)
+                yield Chunk(part, inputs if is_last else None, chunk, stamps[done:end])
+                done = end
+
+    def _refuse(self, difference):
+        raise ParquetError(
+            f"{_CALLER}: the sources are not those of the data set in "
+            f"{str(self._folder.folder)!r}: {difference}. Choose on_change='reread' to read the "
+            "parts concerned again, or another folder."
+        )
+
+
+def _groups(sources, files_per_part):
+    """Group sources into parts; yield each group with the stamps of its files."""
+    group, stamps, held = [], [], 0
+    for source in sources:
+        group.append(source)
+        stamps.append(_stamp(source))
+        held += len(source.data or b"")
+        if len(group) == files_per_part or held >= _PART_HELD:
+            yield group, stamps
+            group, stamps, held = [], [], 0
+    if group:
+        yield group, stamps
+
+
+def _stamp(source):
+    """Tell what a file is now, without reading it unless it is in memory already."""
+    if source.data is not None:
+        return Stamp(source.name, len(source.data), None, hashlib.sha256(source.data).hexdigest())
+    try:
+        found = os.stat(source.path) if source.path else None
+    except OSError:
+        found = None
+    if found is None:
+        return Stamp(source.name, None, None, None)
+    return Stamp(source.name, found.st_size, found.st_mtime_ns, None)
+
+
+def _safe(folder):
+    return f"{folder.n_files} files are finished and safe; the same call continues after them."
+
+
+def _check(max_file_size, files_per_part, on_change):
+    """Refuse impossible values of the parameters."""
+    check_max_file_size(max_file_size, caller=_CALLER)
+    is_number = isinstance(files_per_part, Integral) and not isinstance(files_per_part, bool)
+    if not is_number or files_per_part < 1:
+        raise InvalidInputError(
+            f"{_CALLER}: files_per_part is {files_per_part!r}; give an integer >= 1."
+        )
+    if on_change not in ("raise", "reread"):
+        raise InvalidInputError(
+            f"{_CALLER}: on_change must be 'raise' or 'reread', got {on_change!r}."
+        )

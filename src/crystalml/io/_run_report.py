@@ -1,0 +1,106 @@
+"""What a run over many files did."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from crystalml._schema import STATUSES
+from crystalml.io._run_summary import summary_table
+
+
+@dataclass(frozen=True)
+class CIFRunReport:
+    """What :func:`cifs_to_parquet` found, in this run and in the ones that it continued.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per status and per flag that occurred: ``kind`` (``"status"`` or ``"flag"``),
+        ``name``, ``rows`` and ``first``, the sources of the first few such rows.
+    slowest : DataFrame
+        The files that took longest: ``source``, ``seconds`` and ``size`` in bytes.
+    errors : DataFrame
+        The first rows with an ``error``: ``source`` and ``error``.
+    folder : Path
+        The data set.
+    n_files, n_rows : int
+        Files read and rows written, in all runs together.
+    n_files_read : int
+        Files read in this run; the others were found finished.
+    n_parts : int
+        Parquet files in the data set.
+    seconds : float
+        Duration of this run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from crystalml.io import cifs_to_parquet
+    >>> texts = ["data_a _cell_length_a 5", "no CIF"]
+    >>> report = cifs_to_parquet(texts, tempfile.mkdtemp())
+    >>> report.counts
+    {'incomplete': 1, 'error': 1}
+    >>> report.table[["kind", "name", "rows"]]
+         kind                name  rows
+    0  status          incomplete     1
+    1  status               error     1
+    2    flag        missing_cell     1
+    3    flag  missing_spacegroup     1
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    slowest: pd.DataFrame = field(repr=False)
+    errors: pd.DataFrame = field(repr=False)
+    folder: Path
+    n_files: int
+    n_rows: int
+    n_files_read: int
+    n_parts: int
+    seconds: float
+
+    @classmethod
+    def of(cls, summary, folder, *, n_files_read, n_parts, seconds):
+        """Build the report from the sum of the summaries of all parts."""
+        first = [row for name in STATUSES for row in summary.first.get(name, []) if row[1]]
+        slowest = pd.DataFrame(summary.slowest, columns=["seconds", "size", "source"])
+        return cls(
+            table=summary_table(summary),
+            slowest=slowest[["source", "seconds", "size"]].astype({"size": "Int64"}),
+            errors=pd.DataFrame(first, columns=["source", "error"]),
+            folder=folder,
+            n_files=summary.n_files,
+            n_rows=summary.n_rows,
+            n_files_read=n_files_read,
+            n_parts=n_parts,
+            seconds=seconds,
+        )
+
+    @property
+    def counts(self):
+        """Rows by status, the best first; what did not occur is left out."""
+        rows = self.table[self.table["kind"] == "status"]
+        return {name: int(count) for name, count in zip(rows["name"], rows["rows"], strict=True)}
+
+    def __str__(self):
+        lines = [
+            f"{self.n_files} files, {self.n_rows} rows, {self.n_parts} parts in {self.folder}",
+            f"{self.n_files_read} files read in {self.seconds:.1f} s",
+        ]
+        for kind, rows in self.table.groupby("kind", sort=False):
+            lines.append(f"rows by {kind}:")
+            lines += [_line(row) for row in rows.itertuples()]
+        if len(self.errors):
+            lines.append("first errors:")
+            lines += [f"  {row.source}: {row.error}" for row in self.errors.itertuples()]
+        if len(self.slowest):
+            lines.append("slowest files:")
+            lines += [
+                f"  {row.seconds:8.3f} s  {row.source}" for row in self.slowest.head(3).itertuples()
+            ]
+        return "\n".join(lines)
+
+
+def _line(row):
+    first = f"  (first: {row.first[0]})" if row.first else ""
+    return f"{row.rows:10d}  {row.name}{first}"

@@ -1,0 +1,100 @@
+"""Bytes of unknown origin, read and unpacked up to a limit."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+
+# As many bytes as CODClient downloads for one entry.
+MAX_FILE_SIZE = 256 * 2**20
+
+_GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"
+_PACKED = (_GZIP, _XZ, _BZIP2)
+_OPEN = {_GZIP: gzip.open, _XZ: lzma.open, _BZIP2: bz2.open}
+_FIRST_PIECE, _LARGEST_PIECE = 2**16, 2**22
+
+
+class FileTooLargeError(ValueError):
+    """A file with more bytes, as it is or unpacked, than the caller allows."""
+
+    def __init__(self, limit):
+        super().__init__(
+            f"the file has more than {limit} bytes; raise max_file_size if you trust it"
+        )
+
+
+def read_up_to(file, limit):
+    """Read a file object to its end; raises FileTooLargeError beyond `limit` bytes."""
+    pieces, size, ask = [], 0, _FIRST_PIECE
+    while piece := file.read(ask):
+        piece = piece.encode() if isinstance(piece, str) else piece
+        size += len(piece)
+        if size > limit:
+            raise FileTooLargeError(limit)
+        pieces.append(piece)
+        ask = min(2 * ask, _LARGEST_PIECE)
+    return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
+
+
+def unpack(data, limit):
+    """Unpack gzip, xz or bzip2 data, at most to `limit` bytes; other data is returned as it is."""
+    if len(data) > limit:
+        raise FileTooLargeError(limit)
+    if data.startswith(_PACKED):
+        for signature, open_packed in _OPEN.items():
+            if data.startswith(signature):
+                with open_packed(io.BytesIO(data)) as file:
+                    return read_up_to(file, limit)
+    return data
+
+
+def open_unpacked(raw):
+    """Wrap an open binary file so that reading it gives unpacked bytes, strictly forward."""
+    start = raw.read(max(map(len, _PACKED)))
+    raw.seek(0)
+    for signature, open_packed in _OPEN.items():
+        if start.startswith(signature):
+            return open_packed(raw)
+    return raw
+
+
+class ForwardFile:
+    """What tarfile needs to walk an archive once from its start to its end.
+
+    It never seeks back in the packed stream, which would unpack it again from the start, and
+    refuses to read more than `limit` bytes (and some megabytes) at once: a header that claims
+    to be that long is an attack on the memory.
+    """
+
+    def __init__(self, file, limit):
+        self._file, self._limit = file, max(limit, _LARGEST_PIECE)
+        self._position, self._last, self._kept = 0, b"", b""
+
+    def read(self, size):
+        """Return up to `size` bytes."""
+        if size > self._limit:
+            raise tarfile.ReadError(f"an item of the archive claims {size} bytes")
+        data = self._file.read(max(size - len(self._kept), 0))
+        if self._kept:
+            data, self._kept = self._kept + data, b""
+        if data:
+            self._last = data[-1:]
+        self._position += len(data)
+        return data
+
+    def seek(self, position):
+        """Move on to `position`; one step back is allowed, as tarfile looks for the end so."""
+        if position == self._position - 1 and not self._kept:
+            self._kept, self._position = self._last, position
+        while self._position < position:
+            step = min(position - self._position, _LARGEST_PIECE)
+            if not self.read(step):
+                break
+        if position < self._position:
+            raise tarfile.ReadError("the archive cannot be read in one pass")
+        return self._position
+
+    def tell(self):
+        """Position in the unpacked archive."""
+        return self._position

@@ -1,0 +1,75 @@
+"""Chunks of files, run in order by any joblib backend."""
+
+import threading
+import time
+
+import joblib
+import pytest
+
+from crystalml.io import _chunks
+from crystalml.io._chunks import chunks_of, run_in_order
+from crystalml.io._sources import Source
+
+
+def squares(numbers):
+    time.sleep(0.001 * (numbers[0] % 3))
+    return [number**2 for number in numbers]
+
+
+def failing(numbers):
+    if numbers[0] >= 10:
+        raise ValueError(f"cannot do {numbers}")
+    return numbers
+
+
+CHUNKS = [[n, n + 1] for n in range(0, 60, 2)]
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "multiprocessing", "loky"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_come_in_order(backend, n_jobs):
+    with joblib.parallel_config(backend=backend):
+        found = list(run_in_order(squares, CHUNKS, n_jobs))
+    assert found == [squares(chunk) for chunk in CHUNKS]
+
+
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_errors_come_through(backend):
+    with joblib.parallel_config(backend=backend), pytest.raises(ValueError, match="cannot do"):
+        list(run_in_order(failing, CHUNKS, 2))
+
+
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_few_chunks_are_taken_ahead(backend, monkeypatch):
+    monkeypatch.setattr(_chunks, "_CHUNKS_IN_WINDOW", 3)
+    taken = []
+
+    def chunks():
+        for chunk in CHUNKS:
+            taken.append(chunk)
+            yield chunk
+
+    with joblib.parallel_config(backend=backend):
+        for done, _ in enumerate(run_in_order(squares, chunks(), 2)):
+            time.sleep(0.01)  # a slow consumer
+            assert len(taken) <= max(done + 6, 3) + 1
+    assert len(taken) == len(CHUNKS)
+
+
+def test_few_chunks_stay_in_this_process():
+    def thread(chunk):
+        return threading.get_ident()
+
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert list(run_in_order(thread, CHUNKS[:2], None)) == [threading.get_ident()] * 2
+        assert threading.get_ident() not in list(run_in_order(thread, CHUNKS, None))
+
+
+def test_chunks_are_limited_in_length_and_in_size(monkeypatch):
+    monkeypatch.setattr(_chunks, "_CHUNK_FILES", 4)
+    monkeypatch.setattr(_chunks, "_CHUNK_HELD", 100)
+    small = [Source(str(n), data=bytes(10)) for n in range(10)]
+    large = [Source(str(n), data=bytes(60)) for n in range(5)]
+    assert [len(chunk) for chunk in chunks_of(small)] == [4, 4, 2]
+    assert [len(chunk) for chunk in chunks_of(large)] == [2, 2, 1]
+    assert list(chunks_of([])) == []

@@ -1,0 +1,68 @@
+"""The same calls on a Dask cluster: two worker processes."""
+
+import joblib
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+
+from crystalml.io import CIFReader, _chunks, cifs_to_parquet, read_cifs
+
+TEXTS = [
+    f"data_{n}\n_cell_length_a {5 + n / 1000}\n_space_group_IT_number {n % 230 + 1}\n"
+    for n in range(600)
+]
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def on_dask(client, monkeypatch):
+    """Chunks small enough for several per worker, and Dask as the backend."""
+    monkeypatch.setattr(_chunks, "_CHUNK_FILES", 50)
+    with joblib.parallel_config(backend="dask"):
+        yield client
+
+
+def where(chunk):
+    from distributed import get_worker
+
+    return get_worker().address
+
+
+def test_chunks_go_to_both_workers(on_dask):
+    found = set(_chunks.run_in_order(where, [[n] for n in range(40)], None))
+    assert found == set(on_dask.scheduler_info()["workers"])
+
+
+def test_table_is_the_same(on_dask):
+    with joblib.parallel_config(backend="sequential"):
+        expected = read_cifs(TEXTS)
+    pd.testing.assert_frame_equal(read_cifs(TEXTS), expected)
+    row = CIFReader(columns=["a"]).fit_transform(TEXTS)
+    assert row["a"].tolist() == expected["a"].tolist()
+
+
+def test_data_set_is_the_same(on_dask, tmp_path):
+    report = cifs_to_parquet(TEXTS, tmp_path, files_per_part=120)
+    with joblib.parallel_config(backend="sequential"):
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path), read_cifs(TEXTS))
+    assert report.n_parts == 5
+    assert cifs_to_parquet(TEXTS, tmp_path, files_per_part=120).n_files_read == 0
+
+
+def test_backend_without_generators_gets_batches(on_dask, monkeypatch):
+    from joblib._dask import DaskDistributedBackend
+
+    monkeypatch.setattr(DaskDistributedBackend, "supports_return_generator", False)
+    with joblib.parallel_config(backend="sequential"):
+        expected = read_cifs(TEXTS)
+    pd.testing.assert_frame_equal(read_cifs(TEXTS), expected)
