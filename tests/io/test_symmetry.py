@@ -65,13 +65,32 @@ def test_operations_that_are_no_group():
     )  # fmt: skip
 
 
-def test_axes_that_no_symbol_describes():
+def test_axes_that_no_table_lists():
     tetragonal_along_a = operations_of(
         tuple(f"'{text}'".encode() for text in ("x,y,z", "x,-z,y", "x,-y,-z", "x,z,-y"))
     )
     found = reconcile(tetragonal_along_a, None, "P 4", 75)
     assert (found.number, found.source, found.flags) == (75, "operations", ("unlisted_setting",))
     assert found.multiplicity == 4
+
+
+def test_a_hall_symbol_of_a_setting_that_no_table_lists():
+    found = reconcile(None, "-P 2ybc (x,y,z+1/8)", "P 1 21/n 1", 14)
+    assert (found.number, found.source, found.flags) == (14, "Hall", ("unlisted_setting",))
+    assert found.multiplicity == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "number", "source", "flags"),
+    [
+        ((None, "P 3 2", None, None), 149, "Hall", ()),
+        ((None, None, "P 3 2", 150), 150, "number", ("unknown_hermann_mauguin",)),
+        ((None, "1", "P n m a", None), 62, "Hermann-Mauguin", ("unknown_hall",)),
+    ],
+)
+def test_each_symbol_is_read_in_its_own_notation(given, number, source, flags):
+    found = reconcile(*given)
+    assert (found.number, found.source, found.flags) == (number, source, flags)
 
 
 @pytest.mark.parametrize("row", list(gemmi.spacegroup_table()), ids=lambda row: row.xhm())

@@ -252,13 +252,10 @@ class _Scanner:
 
     def _loop_body(self, start):
         """Return the text of a loop's values, which must be free of comments and text fields."""
+        body = self._plain_loop_body(start)
+        if body is not None:
+            return body
         data = self.data
-        underscore = data.find(b"_", start, self.end)
-        line = data.rfind(b"\n", start, underscore) if underscore > 0 else -1
-        if line > 0 and data[line + 1 : underscore] in _BEFORE_UNDERSCORE:
-            body = data[start:line]  # what has neither underscore nor hash has no other item
-            if b"#" not in body:
-                return body
         found = _LOOP_END.search(data, start, self.end)
         if found is None:
             if self.end < len(data):
@@ -267,6 +264,24 @@ class _Scanner:
         if data[found.end() - 1] == _HASH and not self._item_follows(found.start(), self.end):
             raise Doubt
         return data[start : found.start()]
+
+
+    def _plain_loop_body(self, start):
+        """Return the text up to the line of the next underscore if that line is no row.
+
+        Without underscore and hash there is no other item in it. None: it must be looked for.
+        """
+        data, end = self.data, self.end
+        underscore = data.find(b"_", start, end)
+        if underscore >= 0:
+            end = data.rfind(b"\n", start, underscore)
+            is_row = data[end + 1 : underscore] not in _BEFORE_UNDERSCORE
+        else:
+            is_row = end < len(data)  # or a text field
+        if is_row or end < 0:
+            return None
+        body = data[start:end]
+        return None if b"#" in body else body
 
 
 @lru_cache(maxsize=16384)

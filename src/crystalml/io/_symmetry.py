@@ -11,12 +11,12 @@ counts only where every other source says P 1 too, or where there is no other so
 flagged unless another source confirms it.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import gemmi
 
-from crystalml.crystallography import find_spacegroup, spacegroup_from_operations
+from crystalml.crystallography import find_spacegroup
 
 N_SPACEGROUPS = 230
 
@@ -40,9 +40,11 @@ def reconcile(operations, hall, hermann_mauguin, number):
     if operations is not None and not identity_only:
         _look_up(sources, flags, "operations", operations.setting, "unknown_operations")
     if hall is not None:
-        _look_up(sources, flags, "Hall", _hall_setting(hall), "unknown_hall")
+        # A bare number is no Hall symbol, and has no business before the other sources.
+        setting = None if hall.isdecimal() else find_spacegroup(hall, notation="hall")
+        _look_up(sources, flags, "Hall", setting, "unknown_hall")
     if hermann_mauguin is not None:
-        setting = find_spacegroup(hermann_mauguin)
+        setting = find_spacegroup(hermann_mauguin, notation="hermann-mauguin")
         _look_up(sources, flags, "Hermann-Mauguin", setting, "unknown_hermann_mauguin")
     if number is not None:
         known = 1 <= number <= N_SPACEGROUPS
@@ -73,10 +75,10 @@ def _decide(sources, flags, operation_count):
     source, best = sources[0]
     if any(setting.number != best.number for _, setting in sources):
         flags.append("contradictory_spacegroup")
-    symbols = {s.hm for name, s in sources if name != "number" and s.hall}
+    symbols = {s.hm for name, s in sources if name != "number" and s.hall in _listed_halls()}
     if "contradictory_spacegroup" not in flags and not _can_mean_same_axes(frozenset(symbols)):
         flags.append("contradictory_setting")
-    if not best.hall:
+    if best.hall not in _listed_halls():
         flags.append("unlisted_setting")
     is_guessed_axes = source in ("Hermann-Mauguin", "number") and best.qualifier == "H"
     multiplicity = operation_count if source == "operations" else _multiplicity(best)
@@ -99,14 +101,10 @@ def _can_mean_same_axes(symbols):
     return bool(frozenset.intersection(*map(frozenset, meanings)))
 
 
-@lru_cache(maxsize=8192)
-def _hall_setting(symbol):
-    """Return the setting that the operations of a Hall symbol make, or None."""
-    try:
-        operations = gemmi.symops_from_hall(symbol.replace("_", " "))
-    except (RuntimeError, ValueError):
-        return None
-    return spacegroup_from_operations(tuple(operation.triplet() for operation in operations))
+@cache
+def _listed_halls():
+    """Hall symbols of the settings that the tables list."""
+    return frozenset(row.hall for row in gemmi.spacegroup_table())
 
 
 @lru_cache(maxsize=N_SPACEGROUPS)

@@ -23,10 +23,10 @@ FLAGS = {
     "contradictory_spacegroup": "operations, symbols and number name different space groups",
     "contradictory_setting": "operations or Hall symbol mean other axes than the "
     "Hermann-Mauguin symbol of the same space group",
-    "unlisted_setting": "the operations belong to axes or an origin that no symbol describes, "
-    "such as those of a primitive cell",
+    "unlisted_setting": "operations or Hall symbol belong to axes or an origin that no table "
+    "lists, such as those of a primitive cell; the space group is certain all the same",
     "identity_operations_only": "the only listed operation is x,y,z and nothing else says P 1",
-    "unknown_operations": "the listed operations form no space group in a tabulated setting",
+    "unknown_operations": "the listed operations form no space group: some are missing, or wrong",
     "unknown_hall": "the Hall symbol means no space group",
     "unknown_hermann_mauguin": "the Hermann-Mauguin symbol means no space group",
     "unknown_number": "the space-group number is not in 1-230",
