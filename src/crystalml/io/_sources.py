@@ -51,7 +51,8 @@ class Source(NamedTuple):
         data = self.data
         if data is None:
             with open(self.path, "rb", buffering=0) as file:
-                data = read_up_to(file, self.max_size)
+                size = os.fstat(file.fileno()).st_size
+                data = read_up_to(file, self.max_size, expected=size)
         return unpack(data, self.max_size)
 
     @property

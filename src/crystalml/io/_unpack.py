@@ -24,16 +24,19 @@ class FileTooLargeError(ValueError):
         )
 
 
-def read_up_to(file, limit):
-    """Read a file object to its end; raises FileTooLargeError beyond `limit` bytes."""
-    pieces, size, ask = [], 0, _FIRST_PIECE
+def read_up_to(file, limit, *, expected=0):
+    """Read a file object to its end; raises FileTooLargeError beyond `limit` bytes.
+
+    Of a file that has the `expected` size nothing is copied a second time.
+    """
+    pieces, size, ask = [], 0, max(min(expected, limit) + 1, _FIRST_PIECE)
     while piece := file.read(ask):
         piece = piece.encode() if isinstance(piece, str) else piece
         size += len(piece)
         if size > limit:
             raise FileTooLargeError(limit)
         pieces.append(piece)
-        ask = min(2 * ask, _LARGEST_PIECE)
+        ask = min(max(size, _FIRST_PIECE), _LARGEST_PIECE)
     return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
 
 
