@@ -4,8 +4,8 @@ import numpy as np
 
 # Å; rounded thirds in a large cell are off by some hundredths. Images of a partly occupied atom
 # may be true alternatives as close as 0.1 Å.
-_SAME, _SAME_IF_PARTIAL = 0.1, 0.03
-_FULL_OCCUPANCY = 0.999
+SITE_TOLERANCE, SPLIT_TOLERANCE = 0.1, 0.03
+FULL_OCCUPANCY = 0.999
 
 
 def expand_sites(fractions, occupancies, operations, vectors):
@@ -40,7 +40,7 @@ def expand_sites(fractions, occupancies, operations, vectors):
         images -= np.floor(images)
         between = images[:, None] - images
         between -= np.round(between)
-        tolerance = _SAME if occupancy >= _FULL_OCCUPANCY else _SAME_IF_PARTIAL
+        tolerance = SITE_TOLERANCE if occupancy >= FULL_OCCUPANCY else SPLIT_TOLERANCE
         close = ((between @ vectors) ** 2).sum(axis=2) < tolerance**2
         distinct = images[~np.tril(close, -1).any(axis=1)]
         expanded.append(distinct)

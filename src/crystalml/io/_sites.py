@@ -8,13 +8,14 @@ from scipy.spatial import cKDTree
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import find_spacegroup, lattice_vectors
+from crystalml.crystallography._site_expansion import (
+    FULL_OCCUPANCY,
+    SITE_TOLERANCE,
+    expand_sites,
+)
 from crystalml.exceptions import CIFError
 
-# Å; rounded thirds in a large cell are off by some hundredths. Images of a partly occupied atom
-# may be true alternatives as close as 0.1 Å.
-SITE_TOLERANCE, SPLIT_TOLERANCE = 0.1, 0.03
 OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies may add up to more than one
-FULL_OCCUPANCY = 0.999
 
 
 class Sites(NamedTuple):
@@ -65,9 +66,11 @@ def read_sites(block, fields, rules):
     if np.isnan(vectors).any():
         raise CIFError("it has no complete and possible cell")
     structure = gemmi.make_small_structure_from_block(block)
-    rotations, translations = _operations(fields, structure.symops)
+    operations = _operations(fields, structure.symops)
     atoms = _listed_atoms(structure, rules)
-    fractions, kinds = _expand(atoms, rotations, translations, vectors)
+    listed = np.array([site.fract.tolist() for site in atoms])
+    occupancies = [site.occ for site in atoms]
+    fractions, kinds = expand_sites(listed, occupancies, operations, vectors)
     species = [{_symbol(atoms[kind], rules): atoms[kind].occ} for kind in kinds]
     return _apply_occupancy(_merge(Sites(cell, fractions, species, kinds), vectors), rules)
 
@@ -95,7 +98,7 @@ def _symbol(site, rules):
 
 
 def _operations(fields, listed):
-    """Return rotations (k, 3, 3) and translations (k, 3) of the source that the reader trusts."""
+    """Return the operations of the source that the reader trusts."""
     source = fields["spacegroup_source"]
     if source is None:
         raise CIFError("its space group is unknown, so that its atoms cannot be completed")
@@ -108,9 +111,7 @@ def _operations(fields, listed):
         raise CIFError(f"its symmetry operations cannot be read: {error}") from error
     if not operations:
         raise CIFError("its symmetry operations cannot be read")
-    scale = 1.0 / gemmi.Op.DEN
-    rotations = np.array([operation.rot for operation in operations], dtype=float) * scale
-    return rotations, np.array([operation.tran for operation in operations]) * scale
+    return operations
 
 
 def _hall_symbol(source, fields):
@@ -123,22 +124,6 @@ def _hall_symbol(source, fields):
     if setting.qualifier == "H" and abs(fields["gamma"] - 120.0) > 1.0:
         setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
     return setting.hall
-
-
-def _expand(atoms, rotations, translations, vectors):
-    """Apply all operations; images that coincide count once. Return fractions and kinds."""
-    fractions, kinds = [], []
-    for kind, site in enumerate(atoms):
-        images = rotations @ np.array(site.fract.tolist()) + translations
-        images -= np.floor(images)
-        between = images[:, None] - images
-        between -= np.round(between)
-        tolerance = SITE_TOLERANCE if site.occ >= FULL_OCCUPANCY else SPLIT_TOLERANCE
-        close = ((between @ vectors) ** 2).sum(axis=2) < tolerance**2
-        distinct = images[~np.tril(close, -1).any(axis=1)]
-        fractions.append(distinct)
-        kinds.append(np.full(len(distinct), kind))
-    return np.concatenate(fractions) % 1.0, np.concatenate(kinds)
 
 
 def _merge(sites, vectors):
