@@ -241,6 +241,9 @@ def test_incomplete_and_impossible_cells():
     partial = "".join(CELL.splitlines(keepends=True)[:3])
     found = row(cif(cell=partial))
     assert (found["status"], found["flags"]) == ("incomplete", "missing_cell")
+    assert found["error"] == "the cell is incomplete: alpha, beta, gamma missing"
+    with pytest.raises(CIFError, match=r"read_cif: '<text>': the cell is incomplete: alpha, "):
+        read_cif(cif(cell=partial), on_error="raise")
     found = row(cif(cell=CELL.replace("101.50(3)", "190")))
     assert (found["status"], found["flags"]) == ("incomplete", "impossible_cell")
     assert found["error"] == "beta is 190.0 degrees, must lie in (0, 180)"

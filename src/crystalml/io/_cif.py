@@ -26,7 +26,8 @@ def read_cif(source, *, on_error="report"):
     Raises
     ------
     CIFError
-        With ``on_error="raise"``, if the file cannot be read or has no cell.
+        With ``on_error="raise"``, if the file cannot be read or has no complete and possible
+        cell.
     InvalidInputError
         If `source` is none of the allowed types.
 
@@ -48,7 +49,7 @@ def read_cif(source, *, on_error="report"):
         raise InvalidInputError(
             f"read_cif: on_error must be 'report' or 'raise', got {on_error!r}."
         )
-    records = records_of_source(single_source(source, caller="read_cif"))
+    table = build_table(records_of_source(single_source(source, caller="read_cif")))
     if on_error == "raise":
-        raise_first_error(records, caller="read_cif")
-    return build_table(records)
+        raise_first_error(table, caller="read_cif")
+    return table

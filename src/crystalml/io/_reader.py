@@ -102,7 +102,7 @@ class CIFReader(TransformerMixin, BaseEstimator):
         records = []
         for _, found in read_in_chunks(sources, self.n_jobs, read=first_records_of):
             if self.on_error == "raise":
-                raise_first_error(found, caller="CIFReader")
+                raise_first_error(build_table(found), caller="CIFReader")
             records.extend(found)
         table = build_table(records)[list(self.get_feature_names_out())]
         return table if index is None else table.set_index(index)

@@ -114,7 +114,7 @@ def read_cifs(
         files = iterate_sources(sources, caller="read_cifs", max_size=max_file_size)
         for n_files, found in read_in_chunks(files, n_jobs, read=records_of):
             if on_error == "raise":
-                raise_first_error(found, caller="read_cifs")
+                raise_first_error(build_table(found), caller="read_cifs")
             records.extend(found)
             bar.update(n_files)
     return build_table(records)
@@ -159,14 +159,13 @@ def records_of_source(source):
         return [error_record(source.name, f"{READER_FAILED}: {type(error).__name__}: {error}")]
 
 
-def raise_first_error(records, *, caller):
-    """Raise CIFError for the first record that has no cell."""
-    for record in records:
-        fields = dict(zip(RECORD_FIELDS, record, strict=True))
-        if fields["error"] is not None:
+def raise_first_error(table, *, caller):
+    """Raise CIFError for the first row that has no complete and possible cell."""
+    for source, error in zip(table["source"], table["error"], strict=True):
+        if error is not None:
             raise CIFError(
-                f"{caller}: {fields['source']!r}: {fields['error']}. Correct or leave out this "
-                "source, or choose another on_error to get a row that says so."
+                f"{caller}: {source!r}: {error}. Correct or leave out this source, or choose "
+                "another on_error to get a row that says so."
             )
 
 
@@ -226,7 +225,11 @@ def _check_cells(arrays, cells):
     """Flag cells that are incomplete, impossible or contradict the reported volume."""
     is_record = np.array([status != ERROR for status in arrays["status"]], dtype=bool)
     incomplete = np.isnan(cells).any(axis=1)
-    _add_flag(arrays["flags"], is_record & incomplete, "missing_cell")
+    partial = is_record & incomplete
+    _add_flag(arrays["flags"], partial, "missing_cell")
+    for row in np.flatnonzero(partial & pd.isna(arrays["error"])):
+        missing = np.array(CELL_COLUMNS)[np.isnan(cells[row])]
+        arrays["error"][row] = f"the cell is incomplete: {', '.join(missing)} missing"
     impossible = ~incomplete & np.isnan(arrays["v_formula"])
     _add_flag(arrays["flags"], impossible, "impossible_cell")
     if impossible.any():
