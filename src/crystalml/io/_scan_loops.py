@@ -21,6 +21,7 @@ KEYWORD = rb"[dlsgDLSG](?i:(?<=d)ata_|(?<=l)oop_|(?<=s)ave_|(?<=s)top_|(?<=g)lob
 QUOTED = rb"""'(?:[^'\n]|'(?![ \t\n]|\Z))*+'|"(?:[^"\n]|"(?![ \t\n]|\Z))*+["]"""
 _TOKEN = re.compile(QUOTED + rb"|[^ \t\n]++")
 _ITEM_IN_LINE = re.compile(rb"[ \t](?:_|" + KEYWORD + rb")")
+_BEGINS_QUOTED = re.compile(rb"""(?:\A|[ \t\n])['"]""")
 _QUOTES = (b"'", b'"')
 
 
@@ -86,7 +87,7 @@ def tokens_in(body, width):
     """Values of a loop; in doubt where they do not fill its rows."""
     if b"#" in body or (b"_" in body and _ITEM_IN_LINE.search(body)):
         raise Doubt
-    if b"'" in body or b'"' in body:
+    if (b"'" in body or b'"' in body) and _BEGINS_QUOTED.search(body):  # not O2' or C1"
         tokens = _TOKEN.findall(body)
         if any(token[:1] in _QUOTES and token[1:][-1:] != token[:1] for token in tokens):
             raise Doubt  # a quote has no end
