@@ -96,7 +96,7 @@ def _count(source):
     path = os.fsdecode(os.fspath(source))
     if os.path.isdir(path):
         return sum(1 for _ in _walk(path)) or 1
-    is_pattern = not os.path.exists(path) and glob.has_magic(path)
+    is_pattern = glob.has_magic(path) and not os.path.exists(path)
     names = glob.glob(path, recursive=True) if is_pattern else [path]
     counts = [
         sum(1 for _ in _walk(name))
@@ -174,7 +174,7 @@ def _expand(source, caller, max_size):
     path = os.fsdecode(os.fspath(source))
     if os.path.isdir(path):
         yield from _or_error(_walk(path), path, "the folder has no .cif or .cif.gz file")
-    elif not os.path.exists(path) and glob.has_magic(path):
+    elif glob.has_magic(path) and not os.path.exists(path):
         matches = sorted(glob.glob(path, recursive=True))
         found = (item for match in matches for item in _expand_match(match, max_size))
         yield from _or_error(found, path, "no file matches this pattern")
