@@ -8,6 +8,7 @@ from crystalml._dependencies import import_optional
 for _package in ("torch", "skorch"):
     import_optional(_package, needed_by="crystalml.neural")
 
+from crystalml.neural._autoencoder import DescriptorAutoencoder  # noqa: E402
 from crystalml.neural._mlp import MLPNetClassifier, MLPNetRegressor  # noqa: E402
 
-__all__ = ["MLPNetClassifier", "MLPNetRegressor"]
+__all__ = ["DescriptorAutoencoder", "MLPNetClassifier", "MLPNetRegressor"]

@@ -60,7 +60,7 @@ class PermutedBatches(Batches):
             yield from self._slices(block, [bound - bounds[0] for bound in bounds])
 
 
-def apply_in_slices(net, X, finish, *, n_threads):
+def apply_in_slices(net, X, finish, *, n_threads, module=None):
     """Run the module over `X` in slices, and collect what `finish` makes of each output.
 
     Parameters
@@ -73,12 +73,14 @@ def apply_in_slices(net, X, finish, *, n_threads):
         Takes the module's output for a slice, gives an array with as many rows.
     n_threads : int or None
         Threads of torch while this runs.
+    module : torch.nn.Module or None
+        Part of the net's module to run; None runs all of it.
 
     Returns
     -------
     ndarray of shape (n_samples, ...)
     """
-    module, device = net.module_, net.device
+    module, device = module or net.module_, net.device
     with threads(n_threads), torch.inference_mode():
         if len(X) <= PREDICTION_ROWS:
             return finish(module(as_tensor(X, device)))

@@ -17,23 +17,28 @@ _MLP_CONSTRAINTS = {
 }
 
 
+def hidden_sizes(estimator):
+    """Return the parameter `hidden_layer_sizes` of an estimator as a tuple, or raise."""
+    sizes = estimator.hidden_layer_sizes
+    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise InvalidInputError(
+            f"{type(estimator).__name__}: hidden_layer_sizes must be whole numbers >= 1, got "
+            f"{estimator.hidden_layer_sizes!r}; give e.g. (64, 32), or () for a linear model."
+        )
+    return tuple(int(size) for size in sizes)
+
+
 class _MLPParameters:
     """Turns the parameters of an MLP estimator into those of its torch module."""
 
     _module_class = MLP
 
     def _module_parameters(self, n_inputs, n_outputs):
-        sizes = self.hidden_layer_sizes
-        sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-        if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
-            raise InvalidInputError(
-                f"{type(self).__name__}: hidden_layer_sizes must be whole numbers >= 1, got "
-                f"{self.hidden_layer_sizes!r}; give e.g. (64, 32), or () for a linear model."
-            )
         return {
             "n_inputs": n_inputs,
             "n_outputs": n_outputs,
-            "hidden_sizes": tuple(int(size) for size in sizes),
+            "hidden_sizes": hidden_sizes(self),
             "activation": self.activation,
             "dropout": self.dropout,
             "batch_normalization": self.batch_normalization,

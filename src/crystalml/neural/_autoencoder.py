@@ -1,0 +1,338 @@
+"""Descriptors that a net learns from other descriptors, without labels."""
+
+from copy import deepcopy
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from crystalml._validation import Interval, StrOptions
+from crystalml.exceptions import InvalidInputError
+from crystalml.neural._base import BaseNetEstimator
+from crystalml.neural._batches import apply_in_slices
+from crystalml.neural._documentation import document_common
+from crystalml.neural._mlp import hidden_sizes
+from crystalml.neural._modules import ACTIVATIONS, Autoencoder, RegressionLoss
+
+_FLOATS = [np.float64, np.float32]
+_CONSTANT = 1e-13  # a spread below this share of the largest value is rounding
+
+
+@document_common
+class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetEstimator):
+    """Learned descriptors: the narrow middle of a net that gives its input back.
+
+    An encoder turns the descriptors of a row into `n_components` numbers, a decoder turns these
+    back, and both are trained so that little is lost. No label is used. What the net keeps are the
+    directions, straight or curved, along which the rows of `fit` differ: often enough, not those
+    that a later model needs. So compare with and without, on rows that neither `fit` has seen.
+
+    Columns are standardised inside, by the mean and the standard deviation of the rows given to
+    `fit`, so that units do not matter; a column that is constant there is only centred.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Number of learned descriptors.
+    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+        Width of each hidden layer of the encoder; the decoder has them in reverse. ``()`` is a
+        linear autoencoder, whose best reconstruction is that of principal components.
+    activation : {"elu", "gelu", "relu", "selu", "silu", "tanh"}, default="silu"
+        Follows every hidden layer; the learned descriptors themselves are not bounded.
+    noise : float, default=0.1
+        Standard deviation of the normal noise that disturbs the standardised input in training,
+        while the loss asks for the undisturbed row back (a denoising autoencoder [1]_); 0 adds
+        none. Validation and `transform` are free of noise.
+    dropout : float, default=0.0
+        Probability that a hidden unit is zeroed in training.
+    {common_parameters}
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray of shape (n_features_in_,)
+        Mean and standard deviation (1 for constant columns) of the columns in `fit`.
+    {common_attributes}
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : Straight directions, without training; compare with it.
+
+    Notes
+    -----
+    The loss is the squared error of standardised columns, averaged over columns and rows: 1 is
+    what the column means achieve. It is measured on the rows set aside of those given to `fit`;
+    `groups` keeps rows of one group (structures of one compound) together, as in the other nets.
+
+    Within the rows of `fit` an autoencoder also remembers: their descriptors are a little better
+    than those of new rows. Put it into a pipeline, so that cross-validation fits it anew.
+
+    Learned descriptors have neither order nor a common scale, and another `random_state` gives
+    others. Training is in single precision. `transform` computes in double precision, so that the
+    rows beside a row do not even change how its descriptors are rounded; it returns float32 for
+    float32 rows and float64 for all others.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, "Stacked denoising
+       autoencoders", Journal of Machine Learning Research 11 (2010) 3371-3408.
+
+    Examples
+    --------
+    Edges and volume of orthorhombic cells (in Å and Å^3): four columns, three degrees of freedom.
+
+    >>> import numpy as np
+    >>> from crystalml.neural import DescriptorAutoencoder
+    >>> edges = np.random.default_rng(0).uniform(3, 10, size=(1000, 3))
+    >>> cells = np.column_stack([edges, edges.prod(axis=1)])
+    >>> learn = DescriptorAutoencoder(3, learning_rate=3e-3, max_epochs=40, random_state=0)
+    >>> learn.fit(cells[:800]).transform(cells[800:]).shape
+    (200, 3)
+
+    A row whose volume is not the product of its edges stands out:
+
+    >>> right, wrong = learn.reconstruction_error([[5, 6, 7, 210], [5, 6, 7, 700]])
+    >>> bool(wrong > 10 * right)
+    True
+    """
+
+    _module_class = Autoencoder
+    _criterion = RegressionLoss
+    _own_constraints = {  # noqa: RUF012
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "noise": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=16,
+        hidden_layer_sizes=(128, 64),
+        *,
+        activation="silu",
+        noise=0.1,
+        dropout=0.0,
+        optimizer="adam",
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        scheduler=None,
+        batch_size=64,
+        max_epochs=200,
+        patience=15,
+        min_delta=1e-4,
+        validation_fraction=0.1,
+        validation_splitter=None,
+        random_state=None,
+        warm_start=False,
+        device="cpu",
+        n_threads=1,
+        callbacks=None,
+        progress=False,
+        verbose=False,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.noise = noise
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.scheduler = scheduler
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.min_delta = min_delta
+        self.validation_fraction = validation_fraction
+        self.validation_splitter = validation_splitter
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.device = device
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.progress = progress
+        self.verbose = verbose
+
+    def fit(self, X, y=None, groups=None):
+        """Learn the descriptors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numeric descriptors in any units, without missing values.
+        y : object, default=None
+            Not used: no label enters.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never split between training and validation.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        self._check_parameters()
+        goes_on = self.warm_start and hasattr(self, "net_")
+        X = self._checked(X, reset=not goes_on, ensure_min_samples=2)
+        if not goes_on:
+            self._learn_scale(X)
+            self._random_state = self._new_random_state()
+        rows = self._standardised(X).astype(np.float32, order="C")
+        parts = self._split(X, y, rows, groups, np.arange(len(rows)))
+        self._train(rows, rows, None, *parts, previous=goes_on)
+        return self
+
+    def transform(self, X):
+        """Return the learned descriptors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            float32 if `X` is, else float64.
+        """
+        check_is_fitted(self)
+        X = self._checked(X, reset=False)
+        return self._run(self.net_.module_.encoder, self._standardised(X)).astype(X.dtype)
+
+    def inverse_transform(self, X):
+        """Return the rows that the decoder makes of learned descriptors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Learned descriptors, as `transform` gives them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the columns and units of `fit`.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=_FLOATS, input_name="X", estimator=self)
+        if X.shape[1] != self._n_features_out:
+            raise InvalidInputError(
+                f"{type(self).__name__}: inverse_transform got {X.shape[1]} columns, but there "
+                f"are {self._n_features_out} learned descriptors. Give what transform returned."
+            )
+        rows = self._run(self.net_.module_.decoder, X.astype(np.float64, order="C"))
+        return (rows * self.scale_ + self.mean_).astype(X.dtype)
+
+    def reconstruction_error(self, X):
+        """Return how far each row is from what encoder and decoder make of it.
+
+        Rows unlike those of `fit` usually come back badly, so that a large error warns of rows
+        for which a model fitted on the same rows has no experience. The reverse does not hold:
+        a small error is no proof that a row is familiar.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns as in `fit`.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_samples,)
+            Mean over the columns of the squared error in standard deviations. The column means
+            of `fit` would have an error of 1 on average over its rows.
+        """
+        check_is_fitted(self)
+        rows = self._standardised(self._checked(X, reset=False))
+        return np.mean((self._run(self.net_.module_, rows) - rows) ** 2, axis=1)
+
+    def score(self, X, y=None):  # noqa: ARG002
+        """Return minus the mean of `reconstruction_error`, for searches over parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns as in `fit`.
+        y : object, default=None
+            Not used.
+
+        Returns
+        -------
+        float
+            At most 0; higher is better.
+        """
+        return -float(self.reconstruction_error(X).mean())
+
+    @property
+    def _n_features_out(self):
+        return self.net_.module_.encoder[-1].out_features
+
+    @property
+    def _n_outputs(self):
+        return self.n_components
+
+    def _module_parameters(self, n_inputs, n_components):
+        return {
+            "n_inputs": n_inputs,
+            "n_components": n_components,
+            "hidden_sizes": hidden_sizes(self),
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "noise": self.noise,
+        }
+
+    def _strata(self, rows):
+        return np.zeros(len(rows), dtype=np.int64)
+
+    def _checked(self, X, **checks):
+        """Check the rows, and name the column of a value that is not finite."""
+        X = validate_data(self, X, dtype=_FLOATS, ensure_all_finite=False, **checks)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(X.sum()):
+                return X
+        bad = ~np.isfinite(X)
+        if bad.any():
+            column = int(bad.any(axis=0).argmax())
+            row = int(bad[:, column].argmax())
+            raise InvalidInputError(
+                f"{type(self).__name__}: {self._column_name(column)} has "
+                f"{bad[:, column].sum()} NaN or infinite values (first: row {row}, "
+                f"{float(X[row, column])!r}), and {bad.any(axis=0).sum()} columns have some. Drop "
+                "these rows, or put a SimpleImputer before."
+            )
+        return X
+
+    def _column_name(self, column):
+        names = getattr(self, "feature_names_in_", None)
+        return f"column {column}" if names is None else f"column {names[column]!r}"
+
+    def _learn_scale(self, X):
+        """Keep mean and standard deviation of each column in double precision."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean_ = X.mean(axis=0, dtype=np.float64)
+            spread = np.sqrt(np.mean((X - self.mean_) ** 2, axis=0))
+        if not np.isfinite(spread).all():
+            column = int(np.isfinite(spread).argmin())
+            raise InvalidInputError(
+                f"{type(self).__name__}: {self._column_name(column)} has values too large to be "
+                f"squared (largest: {float(np.abs(X[:, column]).max())!r}). Take their logarithm."
+            )
+        constant = spread <= _CONSTANT * np.abs(X).max(axis=0)
+        self.scale_ = np.where(constant, 1.0, spread)
+
+    def _standardised(self, X):
+        """Return rows in standard deviations from the mean, in double precision."""
+        return (X - self.mean_) / self.scale_
+
+    def _run(self, part, rows):
+        """Run a part of the net in double precision: what BLAS rounds depends on the batch."""
+        part = deepcopy(part).double()
+        return apply_in_slices(self.net_, rows, _values, n_threads=self.n_threads, module=part)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _values(output):
+    return output.cpu().numpy()
