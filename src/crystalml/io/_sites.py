@@ -117,7 +117,7 @@ def _operations(fields, listed):
 def _hall_symbol(source, fields):
     """Hall symbol that stands for the space group where no operations are listed."""
     if source == "Hall":
-        return fields["spacegroup_hall"].replace("_", " ")
+        return find_spacegroup(fields["spacegroup_hall"], notation="hall").hall
     reference = gemmi.get_spacegroup_reference_setting(fields["spacegroup_number"])
     name = fields["spacegroup_hm"] if source == "Hermann-Mauguin" else reference.xhm()
     setting = find_spacegroup(name)
