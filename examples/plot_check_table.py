@@ -115,6 +115,7 @@ left.tick_params(axis="y", length=0)
 left.set(
     xlim=(0, N_EACH),
     xlabel=f"rows, of {N_EACH} with this fault",
+    ylabel="planted fault",
     title=f"Planted faults: {bars.sum()} of {N_EACH * len(bars)} are flagged",
 )
 
