@@ -32,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "to_pymatgen",
         ),
         "model_selection": (),
-        "neural": ("MLPNetClassifier", "MLPNetRegressor"),
+        "neural": ("DescriptorAutoencoder", "MLPNetClassifier", "MLPNetRegressor"),
         "plotting": (),
     },
 )

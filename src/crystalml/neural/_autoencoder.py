@@ -64,8 +64,9 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     what the column means achieve. It is measured on the rows set aside of those given to `fit`;
     `groups` keeps rows of one group (structures of one compound) together, as in the other nets.
 
-    Within the rows of `fit` an autoencoder also remembers: their descriptors are a little better
-    than those of new rows. Put it into a pipeline, so that cross-validation fits it anew.
+    An autoencoder remembers the rows it was trained on: they come back better than new ones do, and
+    their descriptors are not those of new rows. Put it into a pipeline, so that cross-validation
+    fits it anew.
 
     Learned descriptors have neither order nor a common scale, and another `random_state` gives
     others. Training is in single precision. `transform` computes in double precision, so that the
@@ -82,7 +83,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     Edges and volume of orthorhombic cells (in Å and Å^3): four columns, three degrees of freedom.
 
     >>> import numpy as np
-    >>> from crystalml.neural import DescriptorAutoencoder
+    >>> from crystalml import DescriptorAutoencoder
     >>> edges = np.random.default_rng(0).uniform(3, 10, size=(1000, 3))
     >>> cells = np.column_stack([edges, edges.prod(axis=1)])
     >>> learn = DescriptorAutoencoder(3, learning_rate=3e-3, max_epochs=40, random_state=0)
