@@ -80,7 +80,8 @@ def apply_in_slices(net, X, finish, *, n_threads, module=None):
     -------
     ndarray of shape (n_samples, ...)
     """
-    module, device = module or net.module_, net.device
+    module = net.module_ if module is None else module
+    device = net.device
     with threads(n_threads), torch.inference_mode():
         if len(X) <= PREDICTION_ROWS:
             return finish(module(as_tensor(X, device)))
