@@ -39,6 +39,19 @@ def test_errors_come_through(backend):
         list(run_in_order(failing, CHUNKS, 2))
 
 
+@pytest.mark.parametrize("backend", ["sequential", "threading", "multiprocessing", "loky"])
+@pytest.mark.parametrize("error", [ValueError("bad source"), KeyboardInterrupt()])
+def test_errors_of_the_source_come_after_what_was_taken(backend, error):
+    def chunks():
+        yield from CHUNKS[:20]
+        raise error
+
+    found = []
+    with joblib.parallel_config(backend=backend), pytest.raises(type(error)):
+        found.extend(run_in_order(squares, chunks(), 2))
+    assert len(found) <= 20
+
+
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
 def test_few_chunks_are_taken_ahead(backend, monkeypatch):
     monkeypatch.setattr(_chunks, "_CHUNKS_IN_WINDOW", 3)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
+from crystalml.exceptions import ParquetError
 from crystalml.io import CIFReader, _chunks, cifs_to_parquet, read_cifs
 
 TEXTS = [
@@ -66,3 +67,16 @@ def test_backend_without_generators_gets_batches(on_dask, monkeypatch):
     with joblib.parallel_config(backend="sequential"):
         expected = read_cifs(TEXTS)
     pd.testing.assert_frame_equal(read_cifs(TEXTS), expected)
+
+
+def test_errors_of_the_sources_come_through(on_dask, tmp_path):
+    def interrupted():
+        yield from TEXTS[:400]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cifs_to_parquet(interrupted(), tmp_path, files_per_part=100)
+    assert cifs_to_parquet(TEXTS, tmp_path, files_per_part=100).n_files_read == 200
+    with pytest.raises(ParquetError, match="has changed"):
+        cifs_to_parquet([*TEXTS[:250], "data_other _cell_length_a 1", *TEXTS[251:]], tmp_path,
+                        files_per_part=100)  # fmt: skip

@@ -53,13 +53,13 @@ def _run_in_windows(function, chunks, n_jobs, n_workers):
         batch_size=1,  # larger ones would hold back what is done, and hold more in memory
         pre_dispatch=_CHUNKS_AHEAD * n_workers,
     )
-    window, n_done = _CHUNKS_IN_WINDOW * n_workers, 0
-    while n_done % window == 0:
-        n_before = n_done
-        for result in run(joblib.delayed(function)(chunk) for chunk in islice(chunks, window)):
-            n_done += 1
-            yield result
-        if n_done == n_before:
+    window = _CHUNKS_IN_WINDOW * n_workers
+    while True:
+        some = _Some(chunks, window)
+        yield from run(joblib.delayed(function)(chunk) for chunk in some)
+        if some.error is not None:
+            raise some.error
+        if some.n_taken < window:
             return
 
 
@@ -68,6 +68,25 @@ def _emptied(items):
     items.reverse()
     while items:
         yield items.pop()
+
+
+class _Some:
+    """Walk the next few items of an iterator; what it raises is kept for the caller.
+
+    Backends take items in threads of their own, where an exception is lost or stops them.
+    """
+
+    def __init__(self, items, n_most):
+        self._items, self._n_most = items, n_most
+        self.n_taken, self.error = 0, None
+
+    def __iter__(self):
+        try:
+            for item in islice(self._items, self._n_most):
+                self.n_taken += 1
+                yield item
+        except BaseException as error:  # noqa: BLE001
+            self.error = error
 
 
 class _CountAnd:

@@ -165,19 +165,14 @@ class _Run:
         """Yield the chunks of the parts that are to be read."""
         for part, (group, stamps) in enumerate(_groups(sources, self._files_per_part)):
             self._n_parts = part + 1
-            inputs = digest(stamps)
-            state = self._folder.state(part, inputs)
-            if state == FINISHED:
-                self._bar.update(len(group))
-                continue
+            state = self._folder.state(part, digest(stamps))
             if state == CHANGED and not self._reread:
                 self._refuse(self._folder.difference(part, stamps))
-            done = 0
-            for chunk in chunks_of(group):
-                end = done + len(chunk)
-                is_last = end == len(group)
-                yield Chunk(part, inputs if is_last else None, chunk, stamps[done:end])
-                done = end
+            if state == FINISHED:
+                self._bar.update(len(group))
+            else:
+                yield from _chunks_of_part(part, group, stamps)
+            group.clear()  # before the next one is collected
 
     def _refuse(self, difference):
         raise ParquetError(
@@ -185,6 +180,16 @@ class _Run:
             f"{str(self._folder.folder)!r}: {difference}. Choose on_change='reread' to read the "
             "parts concerned again, or another folder."
         )
+
+
+def _chunks_of_part(part, group, stamps):
+    """Yield the files of a part in chunks; the last one has the digest of all."""
+    done = 0
+    for chunk in chunks_of(group):
+        end = done + len(chunk)
+        inputs = digest(stamps) if end == len(group) else None
+        yield Chunk(part, inputs, chunk, stamps[done:end])
+        done = end
 
 
 def _groups(sources, files_per_part):
