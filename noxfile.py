@@ -38,6 +38,13 @@ def quickstart(session):
 
 
 @nox.session
+def cluster(session):
+    """Run the tests that start a Dask cluster of worker processes."""
+    session.install(*CONSTRAINTS, "-e", ".[test]")
+    session.run("pytest", "-m", "cluster", "tests", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
 def minimums(session):
     """Run the test suite with the lowest versions that pyproject.toml allows."""
     lowest = Path(session.create_tmp()) / "minimums.txt"

@@ -508,7 +508,7 @@ def test_the_report_tells_what_was_noticed(write_cif, tmp_path):
     words += ["cannot be read as a CIF", "no such file", "value is missing"]
     for error, word in zip(report["error"], words, strict=True):
         assert error is None if word is None else word in error
-    with pytest.raises(InvalidInputError, match=r"5 of 8 rows \(first: row 3, '.*: its space group"):
+    with pytest.raises(InvalidInputError, match=r"5 of 8 rows \(first: row 3, '.*: its space"):
         StructureDescriptors().transform(table)
     got = StructureDescriptors("packing", on_error="nan").fit_transform(table)
     assert np.isnan(got).all(axis=1).tolist() == [False] * 3 + [True] * 5

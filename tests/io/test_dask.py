@@ -8,6 +8,9 @@ from distributed import Client, LocalCluster
 from crystalml.exceptions import ParquetError
 from crystalml.io import CIFReader, _chunks, cifs_to_parquet, read_cifs
 
+# Real processes that talk over sockets: apart from the suite, by `nox -s cluster`.
+pytestmark = pytest.mark.cluster
+
 TEXTS = [
     f"data_{n}\n_cell_length_a {5 + n / 1000}\n_space_group_IT_number {n % 230 + 1}\n"
     for n in range(600)
@@ -18,7 +21,7 @@ TEXTS = [
 def client():
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -265,7 +265,6 @@ class _Scanner:
             raise Doubt
         return data[start : found.start()]
 
-
     def _plain_loop_body(self, start):
         """Return the text up to the line of the next underscore if that line is no row.
 
