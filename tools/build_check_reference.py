@@ -26,9 +26,9 @@ from crystalml.crystallography import ELEMENTS, chemical_system, parse_formulas
 from crystalml.datasets import load_cod_inorganic
 from crystalml.datasets._orbits import positions
 from crystalml.io import check_table, read_cifs
-from crystalml.io._check_flags import CHECK_FLAGS
-from crystalml.io._check_reference import check_reference, read_reference
-from crystalml.io._check_volume import formula_volumes, salts
+from crystalml.io._check._flags import CHECK_FLAGS
+from crystalml.io._check._reference import check_reference, read_reference
+from crystalml.io._check._volume import formula_volumes, salts
 
 ABOUT = (
     "Measured by tools/build_check_reference.py on entries of the Crystallography Open Database "

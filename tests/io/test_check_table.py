@@ -11,7 +11,7 @@ from crystalml.crystallography import cell_volume, chemical_system, crystal_syst
 from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import InvalidInputError, SchemaError
 from crystalml.io import CHECK_FLAGS, check_table, read_cifs
-from crystalml.io._check_reference import check_reference
+from crystalml.io._check._reference import check_reference
 
 CELL = list(CELL_COLUMNS)
 ANGLES = CELL[3:]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalml.io._cod_content import BodyError, BodyTooLargeError, cif_problem, gunzip
+from crystalml.io._cod._content import BodyError, BodyTooLargeError, cif_problem, gunzip
 
 CIF = b"# comment\ndata_1000041\n_cell_length_a 5.64\n_title\n;\ndata_9999999 is quoted here\n;\n"
 

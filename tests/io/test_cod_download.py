@@ -19,8 +19,8 @@ import pytest
 
 from crystalml.exceptions import DownloadError, InvalidInputError, MissingDependencyError
 from crystalml.io import CODClient
-from crystalml.io._cod_pacing import Pacer, backoff_seconds, retry_after_seconds
-from crystalml.io._cod_store import STAGING_NAME
+from crystalml.io._cod._pacing import Pacer, backoff_seconds, retry_after_seconds
+from crystalml.io._cod._store import STAGING_NAME
 
 pytest.importorskip("urllib3")
 
@@ -375,7 +375,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(server, tmp_path, mo
 
 
 def test_an_interrupt_keeps_what_is_finished(server, tmp_path, monkeypatch):
-    from crystalml.io._cod_manifest import Manifest
+    from crystalml.io._cod._manifest import Manifest
 
     append, seen = Manifest.append, []
 

@@ -12,8 +12,8 @@ import pytest
 from crystalml._schema import TABLE_COLUMNS
 from crystalml.exceptions import DownloadError, InvalidInputError, SchemaError
 from crystalml.io import CODClient, clean_cod_metadata
-from crystalml.io._cod_columns import COD_COLUMNS
-from crystalml.io._cod_search import hill_formula, search_queries
+from crystalml.io._cod._columns import COD_COLUMNS
+from crystalml.io._cod._search import hill_formula, search_queries
 
 _spec = importlib.util.spec_from_file_location(
     "cod_server", Path(__file__).parent / "cod_server.py"

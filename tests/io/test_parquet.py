@@ -17,7 +17,8 @@ from pyarrow import parquet
 
 from crystalml._schema import STATUSES, TABLE_COLUMNS
 from crystalml.exceptions import InvalidInputError, ParquetError
-from crystalml.io import _chunks, _parquet, _parquet_parts, cifs_to_parquet, read_cifs
+from crystalml.io import _chunks, cifs_to_parquet, read_cifs
+from crystalml.io._parquet import _parts, _write
 from crystalml.io._table import READER_FAILED, records_of_source
 
 MINERALS = sorted((Path(ase.__path__[0]) / "test" / "testdata" / "minerals").glob("*.cif"))
@@ -46,7 +47,7 @@ def reads(monkeypatch):
         names.append(source.name)
         return records_of_source(source)
 
-    monkeypatch.setattr(_parquet_parts, "records_of_source", counted)
+    monkeypatch.setattr(_parts, "records_of_source", counted)
     return names
 
 
@@ -134,7 +135,7 @@ def test_empty_input_gives_an_empty_data_set(tmp_path):
 
 def stop_after(monkeypatch, n_files, error):
     """Let the sources fail after some files, as an interrupt would."""
-    iterate = _parquet.iterate_sources
+    iterate = _write.iterate_sources
 
     def failing(*args, **kwargs):
         for number, source in enumerate(iterate(*args, **kwargs)):
@@ -142,7 +143,7 @@ def stop_after(monkeypatch, n_files, error):
                 raise error
             yield source
 
-    monkeypatch.setattr(_parquet, "iterate_sources", failing)
+    monkeypatch.setattr(_write, "iterate_sources", failing)
 
 
 @pytest.mark.parametrize("n_files", [0, 1, 63, 64, 65, 199, 399])
@@ -183,7 +184,7 @@ def test_archive_members_are_known_by_their_content(many, tmp_path, reads):
 
 def test_large_members_end_a_part_early(many, tmp_path, monkeypatch):
     archive = shutil.make_archive(str(tmp_path / "many"), "gztar", many)
-    monkeypatch.setattr(_parquet, "_PART_HELD", 50_000)
+    monkeypatch.setattr(_write, "_PART_HELD", 50_000)
     monkeypatch.setattr(_chunks, "_CHUNK_HELD", 30_000)
     report = cifs_to_parquet(archive, tmp_path / "data")
     assert report.n_parts > 10

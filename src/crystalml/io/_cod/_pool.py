@@ -4,7 +4,7 @@ import queue
 import threading
 
 from crystalml.exceptions import DownloadError
-from crystalml.io._cod_pacing import Stopped
+from crystalml.io._cod._pacing import Stopped
 
 # How long an interrupt waits for threads that are reading; their bodies are then abandoned.
 _GRACE_SECONDS = 5.0

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from crystalml.io._atomic import write_atomically
-from crystalml.io._cod_content import cif_problem
-from crystalml.io._cod_ids import cod_relative_path
+from crystalml.io._cod._content import cif_problem
+from crystalml.io._cod._ids import cod_relative_path
 
 # Unfinished bodies wait here, on the same file system, so that one removal clears whatever a
 # killed process left, and the N/NN/NN folders never hold anything but complete files.

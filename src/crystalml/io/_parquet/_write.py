@@ -10,10 +10,10 @@ from time import perf_counter
 from crystalml._dependencies import import_optional
 from crystalml.exceptions import InvalidInputError, ParquetError
 from crystalml.io._chunks import chunks_of, run_in_order
-from crystalml.io._parquet_folder import CHANGED, FINISHED, ParquetFolder, digest
-from crystalml.io._parquet_parts import Chunk, Stamp, read_chunk
-from crystalml.io._run_report import CIFRunReport
-from crystalml.io._run_summary import RunSummary
+from crystalml.io._parquet._folder import CHANGED, FINISHED, ParquetFolder, digest
+from crystalml.io._parquet._parts import Chunk, Stamp, read_chunk
+from crystalml.io._parquet._run_report import CIFRunReport
+from crystalml.io._parquet._run_summary import RunSummary
 from crystalml.io._sources import check_max_file_size, iterate_sources
 from crystalml.io._table import file_progress
 from crystalml.io._unpack import MAX_FILE_SIZE

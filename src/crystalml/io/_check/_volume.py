@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from crystalml.io._check_contents import counts_fit, triple_cells
-from crystalml.io._check_reference import check_reference
+from crystalml.io._check._contents import counts_fit, triple_cells
+from crystalml.io._check._reference import check_reference
 
 # Numbers of formula units that are tried where Z is unknown, around the best real number.
 _CANDIDATES = 16

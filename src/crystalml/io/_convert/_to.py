@@ -7,10 +7,10 @@ import pandas as pd
 from crystalml._dependencies import import_optional
 from crystalml.crystallography import lattice_vectors
 from crystalml.exceptions import CIFError, InvalidInputError, SchemaError
+from crystalml.io._convert._row_files import read_row_sources, source_bytes
+from crystalml.io._convert._sites import FULL_OCCUPANCY, Rules, read_sites
 from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS
-from crystalml.io._row_files import read_row_sources, source_bytes
-from crystalml.io._sites import FULL_OCCUPANCY, Rules, read_sites
 from crystalml.io._sources import single_source
 
 _CHOICES = {

@@ -8,7 +8,7 @@ import pandas as pd
 
 from crystalml._dependencies import import_optional
 from crystalml._schema import STATUSES, TABLE_COLUMNS
-from crystalml.io._run_summary import RunSummary
+from crystalml.io._parquet._run_summary import RunSummary
 from crystalml.io._sources import Source
 from crystalml.io._table import build_table, records_of_source
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from crystalml._schema import STATUSES
-from crystalml.io._run_summary import summary_table
+from crystalml.io._parquet._run_summary import summary_table
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from crystalml.exceptions import MissingDependencyError
-from crystalml.io._cod_ids import cod_relative_path
+from crystalml.io._cod._ids import cod_relative_path
 
 # Exit codes after which whatever arrived is complete: some files were not there (23) or
 # vanished meanwhile (24). See EXIT VALUES in rsync(1).

@@ -10,8 +10,8 @@ from crystalml._version import __version__
 from crystalml.exceptions import ParquetError
 from crystalml.io._atomic import sync_folder, write_atomically
 from crystalml.io._manifest import AppendOnlyManifest, ManifestBusyError
-from crystalml.io._parquet_parts import to_parquet_bytes
-from crystalml.io._run_summary import RunSummary
+from crystalml.io._parquet._parts import to_parquet_bytes
+from crystalml.io._parquet._run_summary import RunSummary
 
 # Readers of Parquet data sets pass over names that begin with "_" or ".".
 MANIFEST_NAME, SOURCES_NAME, STAGING_NAME = "_manifest.jsonl", "_sources", ".incoming"

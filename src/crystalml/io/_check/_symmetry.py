@@ -8,7 +8,7 @@ from crystalml.crystallography import (
     lattice_system,
     metric_symmetry,
 )
-from crystalml.io._check_input import UNKNOWN_AXIS, declared_setting
+from crystalml.io._check._input import UNKNOWN_AXIS, declared_setting
 
 # With s.u., a constraint is broken by more than so many of them; but cells are also transformed
 # and rounded, which no s.u. covers.

@@ -8,9 +8,9 @@ from crystalml._dependencies import import_optional
 from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import cell_volume
 from crystalml.exceptions import InvalidInputError
-from crystalml.io._check_contents import DALTON_PER_CUBIC_ANGSTROM
+from crystalml.io._check._contents import DALTON_PER_CUBIC_ANGSTROM
+from crystalml.io._convert._sites import FULL_OCCUPANCY
 from crystalml.io._record import RECORD_FIELDS
-from crystalml.io._sites import FULL_OCCUPANCY
 from crystalml.io._table import build_table
 
 _NO_GROUP = {"flags": "missing_spacegroup"}

@@ -10,13 +10,13 @@ import pandas as pd
 
 from crystalml._progress import progress_bar
 from crystalml.exceptions import DownloadError
-from crystalml.io._cod_checks import COD_URL, check_choice, check_number, check_url
-from crystalml.io._cod_columns import map_cod_columns, read_cod_table
-from crystalml.io._cod_ids import check_cod_ids, split_cod_ids
-from crystalml.io._cod_pacing import Pacer
-from crystalml.io._cod_search import answer_problem, keep_matching, parse_answer, search_queries
-from crystalml.io._cod_session import DownloadSession
-from crystalml.io._cod_transport import USER_AGENT, TransferRules, Transport
+from crystalml.io._cod._checks import COD_URL, check_choice, check_number, check_url
+from crystalml.io._cod._columns import map_cod_columns, read_cod_table
+from crystalml.io._cod._ids import check_cod_ids, split_cod_ids
+from crystalml.io._cod._pacing import Pacer
+from crystalml.io._cod._search import answer_problem, keep_matching, parse_answer, search_queries
+from crystalml.io._cod._session import DownloadSession
+from crystalml.io._cod._transport import USER_AGENT, TransferRules, Transport
 
 COD_RSYNC_URL = "rsync://www.crystallography.net/cif/"
 

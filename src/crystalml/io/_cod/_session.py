@@ -6,12 +6,12 @@ import pandas as pd
 
 from crystalml._progress import progress_bar
 from crystalml.exceptions import DownloadError, InvalidInputError
-from crystalml.io._cod_manifest import Manifest
-from crystalml.io._cod_pacing import Stopped
-from crystalml.io._cod_pool import DownloadPool
-from crystalml.io._cod_report import CODDownloadReport
-from crystalml.io._cod_rsync import rsync_entries, rsync_program
-from crystalml.io._cod_store import STORED, Store, checksum
+from crystalml.io._cod._manifest import Manifest
+from crystalml.io._cod._pacing import Stopped
+from crystalml.io._cod._pool import DownloadPool
+from crystalml.io._cod._report import CODDownloadReport
+from crystalml.io._cod._rsync import rsync_entries, rsync_program
+from crystalml.io._cod._store import STORED, Store, checksum
 
 # From here on, one rsync is kinder to the server than single requests.
 RSYNC_FROM = 5000

@@ -11,7 +11,7 @@ import pandas as pd
 
 from crystalml.crystallography import parse_formula, spacegroup_symbol
 from crystalml.exceptions import InvalidInputError
-from crystalml.io._cod_ids import check_cod_ids
+from crystalml.io._cod._ids import check_cod_ids
 
 # Column of the table -> how the COD names its lower and upper bound.
 RANGES = {

@@ -7,8 +7,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from crystalml._dependencies import import_optional
 from crystalml._version import __version__
-from crystalml.io._cod_content import BodyError, BodyTooLargeError, gunzip
-from crystalml.io._cod_pacing import Stopped, backoff_seconds, pause, retry_after_seconds
+from crystalml.io._cod._content import BodyError, BodyTooLargeError, gunzip
+from crystalml.io._cod._pacing import Stopped, backoff_seconds, pause, retry_after_seconds
 
 USER_AGENT = f"crystalml-sklearn/{__version__} (Python; scientific use of the COD)"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from crystalml.io._cod_store import STORED
+from crystalml.io._cod._store import STORED
 
 # Closed vocabulary of the outcomes, in the order of the summary.
 OUTCOMES = {

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from crystalml.exceptions import InvalidInputError
-from crystalml.io._check_cell import check_cell
-from crystalml.io._check_contents import check_contents, density, settle_formula_units
-from crystalml.io._check_flags import CHECK_FLAGS, SUBJECTS
-from crystalml.io._check_input import check_input
-from crystalml.io._check_reference import check_reference
-from crystalml.io._check_symmetry import check_symmetry
-from crystalml.io._check_volume import best_formula_units, check_volume, volume_residuals
+from crystalml.io._check._cell import check_cell
+from crystalml.io._check._contents import check_contents, density, settle_formula_units
+from crystalml.io._check._flags import CHECK_FLAGS, SUBJECTS
+from crystalml.io._check._input import check_input
+from crystalml.io._check._reference import check_reference
+from crystalml.io._check._symmetry import check_symmetry
+from crystalml.io._check._volume import best_formula_units, check_volume, volume_residuals
 
 # Columns of the table that tell a reader which row it is.
 _NAMES = ("source", "block", "cod_id", "formula", "spacegroup_number", "spacegroup_hm")

@@ -6,7 +6,7 @@ import gemmi
 import numpy as np
 
 from crystalml.crystallography import ELEMENTS
-from crystalml.io._check_reference import MOST_ATOMS, reachable_counts
+from crystalml.io._check._reference import MOST_ATOMS, reachable_counts
 
 DALTON_PER_CUBIC_ANGSTROM = 1.66053906660  # in g/cm^3; CODATA 2018
 _WHOLE = 1e-3  # how far from a whole number a number of formula units may be

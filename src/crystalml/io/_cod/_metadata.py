@@ -7,7 +7,7 @@ import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml.exceptions import InvalidInputError
-from crystalml.io._cod_columns import IDENTIFIER_COLUMNS, map_cod_columns, read_cod_table
+from crystalml.io._cod._columns import IDENTIFIER_COLUMNS, map_cod_columns, read_cod_table
 
 # Columns that stay however sparse they are: the library's own tools ask for them by name.
 ALWAYS_KEPT = (

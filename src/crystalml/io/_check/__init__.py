@@ -1,0 +1,1 @@
+"""What in a table of crystals contradicts itself or what is known of crystals."""

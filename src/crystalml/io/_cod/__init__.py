@@ -1,0 +1,1 @@
+"""Client of the Crystallography Open Database: metadata, polite downloads, a manifest."""

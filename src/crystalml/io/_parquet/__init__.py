@@ -1,0 +1,1 @@
+"""Many CIFs to a Parquet data set, interruptible at any moment."""
