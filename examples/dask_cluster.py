@@ -39,7 +39,7 @@ def interrupted_after(sources, n_files):
 def main():
     """Read on two workers, break off, continue, and show what the data set holds."""
     sources = sys.argv[1] if len(sys.argv) > 1 else copies_of_minerals()
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with tempfile.TemporaryDirectory() as dest:
         # For a real cluster: with Client("scheduler.example.org:8786") as client:
         with LocalCluster(**options) as cluster, Client(cluster) as client:

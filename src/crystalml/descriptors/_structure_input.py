@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crystalml._dependencies import import_optional
+from crystalml.crystallography._site_expansion import FULL_OCCUPANCY
 from crystalml.descriptors._structure_cif import read_atoms
 from crystalml.descriptors._structure_neighbours import OCCUPANCY_TOLERANCE, first_of_place
 from crystalml.exceptions import InvalidInputError
@@ -14,7 +15,6 @@ from crystalml.exceptions import InvalidInputError
 _CALLER = "StructureDescriptors"
 # Cordero's table ends with curium; what ASE has for heavier elements are placeholders.
 _LAST_COVALENT_RADIUS = 96
-FULL_OCCUPANCY = 0.999  # rounded occupancies of a mixed site may miss 1 by a little
 
 
 class Element(NamedTuple):
