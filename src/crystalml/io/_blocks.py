@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from crystalml.crystallography import spacegroup_from_operations
+from crystalml.crystallography._site_expansion import FULL_OCCUPANCY
 from crystalml.io._tags import (
     CELL_TAGS,
     DISORDER_TAG,
@@ -16,9 +17,6 @@ from crystalml.io._tags import (
     canonical_tag,
 )
 from crystalml.io._values import NULLS, is_null, number, text
-
-FULL_OCCUPANCY = 0.999  # rounded thirds add up to this at least
-
 
 _COMMAS = 2  # in a coordinate triplet, x,y,z
 
