@@ -25,9 +25,9 @@ LAYERS = {
     "io": 2,
     "descriptors": 2,
     "neural": 2,
-    "symmetry": 3,
     "datasets": 3,
-    "model_selection": 4,
+    "model_selection": 3,
+    "symmetry": 4,
     "plotting": 5,
     "persistence": 5,
 }

@@ -1,0 +1,5 @@
+"""Estimators of symmetry and of the unit cell, from composition and indexed cells."""
+
+from crystalml._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {})
