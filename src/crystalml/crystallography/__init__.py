@@ -10,6 +10,7 @@ from crystalml.crystallography._cell import (
     validate_cells,
 )
 from crystalml.crystallography._elements import ELEMENTS
+from crystalml.crystallography._extinction import extinction_class
 from crystalml.crystallography._formula import FormulaTable, parse_formula, parse_formulas
 from crystalml.crystallography._formula_names import (
     anonymous_formula,
@@ -60,6 +61,7 @@ __all__ = [
     "cell_volume",
     "chemical_system",
     "crystal_system",
+    "extinction_class",
     "find_spacegroup",
     "is_centrosymmetric",
     "is_sohncke",

@@ -1,0 +1,184 @@
+"""Ranked tables of space groups, and the restriction to those that are allowed."""
+
+from collections.abc import Iterable
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+from crystalml.crystallography import (
+    BRAVAIS_LATTICES,
+    CRYSTAL_SYSTEMS,
+    crystal_system,
+    extinction_class,
+    find_spacegroup,
+    spacegroup_symbol,
+    spacegroups_of_bravais_lattice,
+)
+from crystalml.exceptions import InvalidInputError
+
+EXTINCTION = "extinction:"
+
+
+def allowed_numbers(allowed, *, caller="rank"):
+    """Turn a restriction into the numbers of the space groups it allows.
+
+    Parameters
+    ----------
+    allowed : None, str, int or iterable of str and int
+        - None: every space group;
+        - a Bravais lattice, such as ``"oI"``;
+        - a crystal system, such as ``"tetragonal"`` (``"trigonal"`` and ``"hexagonal"`` are the
+          crystal systems; for the hexagonal lattice say ``"hP"``, for the rhombohedral ``"hR"``);
+        - ``"extinction:P n a 21"``: the groups with the Laue class and the systematic absences
+          of the one named, by any Hermann-Mauguin or Hall symbol;
+        - a number, 1-230;
+        - several of these: what any of them allows.
+    caller : str, default="rank"
+        Who asks, for messages.
+
+    Returns
+    -------
+    ndarray of int64
+        International Tables numbers, ascending, each once.
+
+    Raises
+    ------
+    InvalidInputError
+        If `allowed`, or an entry of it, is none of these, or nothing is allowed.
+    """
+    if allowed is None:
+        return np.arange(1, 231)
+    single = isinstance(allowed, (str, Integral)) or not isinstance(allowed, Iterable)
+    entries = [allowed] if single else list(allowed)
+    if not entries:
+        raise InvalidInputError(
+            f"{caller}: allowed is empty, so that no space group is left; give None to allow all."
+        )
+    numbers = [number for entry in entries for number in _numbers_of(entry, caller)]
+    return np.unique(np.array(numbers, dtype=np.int64))
+
+
+def _numbers_of(entry, caller):
+    """Return the numbers that one entry of `allowed` stands for."""
+    if isinstance(entry, Integral) and not isinstance(entry, bool) and 1 <= entry <= 230:
+        return (int(entry),)
+    if isinstance(entry, str):
+        if entry in BRAVAIS_LATTICES:
+            return spacegroups_of_bravais_lattice(entry)
+        if entry in CRYSTAL_SYSTEMS:
+            return np.flatnonzero(crystal_system(np.arange(1, 231)) == entry) + 1
+        if entry.startswith(EXTINCTION):
+            return _extinction_numbers(entry, caller)
+    raise InvalidInputError(
+        f"{caller}: allowed has {entry!r}; give a Bravais lattice ({', '.join(BRAVAIS_LATTICES)}), "
+        f"a crystal system ({', '.join(CRYSTAL_SYSTEMS)}), 'extinction:' followed by the symbol of "
+        "a space group, a space-group number from 1 to 230, or a list of these."
+    )
+
+
+def _extinction_numbers(entry, caller):
+    """Return the groups that share the absences of the one that `entry` names."""
+    symbol = entry.removeprefix(EXTINCTION).strip()
+    setting = find_spacegroup(symbol)
+    if setting is None:
+        raise InvalidInputError(
+            f"{caller}: allowed is {entry!r}, but {symbol!r} is no space group that is known. "
+            "Name any group that has these absences, such as 'extinction:P n a 21'."
+        )
+    return extinction_class(setting.number)
+
+
+def restrict_probabilities(probabilities, classes, allowed, *, caller="rank"):
+    """Set what is not allowed to zero and let each row sum to one again.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        Probability of each space group.
+    classes : array-like of int of shape (n_classes,)
+        International Tables number of each column.
+    allowed : see `allowed_numbers`
+        What is allowed.
+    caller : str, default="rank"
+        Who asks, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        The probabilities themselves where `allowed` is None; else exactly zero outside
+        `allowed`. A row that gave nothing to any group allowed is NaN in
+        the columns allowed: its probability given `allowed` is not defined.
+
+    Raises
+    ------
+    InvalidInputError
+        If no column is allowed.
+    """
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    if allowed is None:
+        return probabilities
+    inside = np.isin(classes, allowed_numbers(allowed, caller=caller))
+    if not inside.any():
+        raise InvalidInputError(
+            f"{caller}: none of the {len(inside)} space groups that were learned is allowed by "
+            f"allowed={allowed!r}. Allow more, or fit on data that has such groups."
+        )
+    restricted = np.where(inside, probabilities, 0.0)
+    total = restricted.sum(axis=1, keepdims=True)
+    share = np.full_like(restricted, np.nan)
+    np.divide(restricted, total, out=share, where=total > 0)
+    share[:, ~inside] = 0.0
+    return share
+
+
+def rank_table(probabilities, classes, k=5, allowed=None, index=None, *, caller="rank"):
+    """List the most probable space groups of each row in one table.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_classes)
+        Probability of each space group.
+    classes : array-like of int of shape (n_classes,)
+        International Tables number of each column.
+    k : int, default=5
+        Groups to list for each row; all that are allowed where they are fewer.
+    allowed : see `allowed_numbers`, default=None
+        Groups to choose from; their probabilities are made to sum to one.
+    index : array-like of shape (n_samples,), default=None
+        Name of each row; 0, 1, ... by default.
+    caller : str, default="rank"
+        Who asks, for messages.
+
+    Returns
+    -------
+    DataFrame of shape (n_samples * k, 6)
+        ``row``, ``rank`` (from 1), ``spacegroup_number``, ``spacegroup_hm``, ``probability``
+        and ``crystal_system``. Equal probabilities rank in the order of `classes`.
+
+    Raises
+    ------
+    InvalidInputError
+        If `k` is no whole number >= 1, or no column is allowed.
+    """
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        raise InvalidInputError(f"{caller}: k must be a whole number >= 1, got {k!r}.")
+    classes = np.asarray(classes, dtype=np.int64)
+    share = restrict_probabilities(probabilities, classes, allowed, caller=caller)
+    columns = np.flatnonzero(np.isin(classes, allowed_numbers(allowed, caller=caller)))
+    share, numbers = share[:, columns], classes[columns]
+    k = min(int(k), len(columns))
+    # Sorting the negative, stably: NaN goes last, equals keep their order.
+    best = np.argsort(-share, axis=1, kind="stable")[:, :k]
+    listed = numbers[best].ravel()
+    rows = np.arange(len(share)) if index is None else np.asarray(index)
+    return pd.DataFrame(
+        {
+            "row": np.repeat(rows, k),
+            "rank": np.tile(np.arange(1, k + 1), len(share)),
+            "spacegroup_number": listed,
+            "spacegroup_hm": spacegroup_symbol(listed),
+            "probability": np.take_along_axis(share, best, axis=1).ravel(),
+            "crystal_system": crystal_system(listed),
+        }
+    )
