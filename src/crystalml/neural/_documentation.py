@@ -1,5 +1,9 @@
 """The documentation of the parameters that all net estimators share, written once."""
 
+import inspect
+import re
+from ast import literal_eval
+
 COMMON_PARAMETERS = """
 optimizer : {"adam", "adamw", "rmsprop", "sgd"} or type, default="adam"
     How the weights follow the gradient; ``"sgd"`` has Nesterov momentum 0.9. A subclass of
@@ -69,12 +73,29 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 
 
 def document_common(estimator_class):
-    """Fill the shared parameters and attributes into the docstring of an estimator class."""
+    """Fill the shared parameters and attributes into the docstring of an estimator class.
+
+    Defaults are those of its signature, where they differ from the ones written above.
+    """
     indent = "    "
     for mark, text in (
-        ("{common_parameters}", COMMON_PARAMETERS),
+        ("{common_parameters}", _with_defaults_of(estimator_class)),
         ("{common_attributes}", COMMON_ATTRIBUTES),
     ):
         lines = text.replace("\n", f"\n{indent}")
         estimator_class.__doc__ = estimator_class.__doc__.replace(mark, lines)
     return estimator_class
+
+
+def _with_defaults_of(estimator_class):
+    """Return the shared parameters with the defaults that the class gives them."""
+    signature = inspect.signature(estimator_class).parameters
+
+    def line(match):
+        name, kind, stated = match.groups()
+        default = signature[name].default
+        if literal_eval(stated) != default:
+            stated = f'"{default}"' if isinstance(default, str) else repr(default)
+        return f"{name} : {kind}, default={stated}"
+
+    return re.sub(r"^(\w+) : (.*), default=(.*)$", line, COMMON_PARAMETERS, flags=re.M)

@@ -17,14 +17,14 @@ _MLP_CONSTRAINTS = {
 }
 
 
-def hidden_sizes(estimator):
-    """Return the parameter `hidden_layer_sizes` of an estimator as a tuple, or raise."""
-    sizes = estimator.hidden_layer_sizes
-    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+def hidden_sizes(estimator, parameter="hidden_layer_sizes"):
+    """Return a parameter that holds sizes of layers as a tuple, or raise."""
+    given = getattr(estimator, parameter)
+    sizes = (given,) if isinstance(given, Integral) else tuple(given)
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
         raise InvalidInputError(
-            f"{type(estimator).__name__}: hidden_layer_sizes must be whole numbers >= 1, got "
-            f"{estimator.hidden_layer_sizes!r}; give e.g. (64, 32), or () for a linear model."
+            f"{type(estimator).__name__}: {parameter} must be whole numbers >= 1, got {given!r}; "
+            "give e.g. (64, 32), or () for no such layer."
         )
     return tuple(int(size) for size in sizes)
 

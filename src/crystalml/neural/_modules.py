@@ -81,16 +81,22 @@ class MLP(nn.Sequential):
     """
 
     def __init__(self, n_inputs, n_outputs, hidden_sizes, activation, dropout, batch_normalization):
-        layers = []
-        for size in hidden_sizes:
-            layers.append(nn.Linear(n_inputs, size))
-            if batch_normalization:
-                layers.append(nn.BatchNorm1d(size))
-            layers.append(ACTIVATIONS[activation]())
-            if dropout > 0:
-                layers.append(Dropout(dropout))
-            n_inputs = size
-        super().__init__(*layers, nn.Linear(n_inputs, n_outputs))
+        layers = hidden_layers(n_inputs, hidden_sizes, activation, dropout, batch_normalization)
+        super().__init__(*layers, nn.Linear([n_inputs, *hidden_sizes][-1], n_outputs))
+
+
+def hidden_layers(n_inputs, hidden_sizes, activation, dropout, batch_normalization):
+    """Return the layers of a multilayer perceptron without its output; parameters as in `MLP`."""
+    layers = []
+    for size in hidden_sizes:
+        layers.append(nn.Linear(n_inputs, size))
+        if batch_normalization:
+            layers.append(nn.BatchNorm1d(size))
+        layers.append(ACTIVATIONS[activation]())
+        if dropout > 0:
+            layers.append(Dropout(dropout))
+        n_inputs = size
+    return layers
 
 
 class Autoencoder(nn.Module):
