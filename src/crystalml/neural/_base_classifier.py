@@ -5,11 +5,14 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._modules import ClassificationLoss
+from crystalml.neural._sampling import dropout_passes
+from crystalml.neural._uncertainty import probability_uncertainty
 
 
 class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
@@ -98,6 +101,65 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
             Columns in the order of ``classes_``; finite also where the probability is not.
         """
         return self._apply(X, _log_probabilities)
+
+    def sample_predictions(self, X, n_samples=50, random_state=None):
+        """Predict probabilities several times with dropout switched on (Monte-Carlo dropout [1]_).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        n_samples : int, default=50
+            Number of samples.
+        random_state : int, RandomState or None, default=None
+            Decides the dropped units. The global generators are left as they are.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_rows, n_classes)
+            What `predict_proba` would give, once per sample. Batch normalisation keeps the
+            averages of the training. `dropout_uncertainty` sums the samples up without holding
+            them all.
+
+        References
+        ----------
+        .. [1] Y. Gal and Z. Ghahramani, "Dropout as a Bayesian approximation", ICML (2016).
+        """
+        return np.stack(list(self._passes(X, n_samples, random_state)))
+
+    def dropout_uncertainty(self, X, n_samples=50, random_state=None):
+        """Return mean, spread and mutual information over samples with dropout switched on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        n_samples : int, default=50
+            Number of samples.
+        random_state : int, RandomState or None, default=None
+            Decides the dropped units. The global generators are left as they are.
+
+        Returns
+        -------
+        sklearn.utils.Bunch
+            As `NetEnsembleClassifier.predict_uncertainty` has them: ``probability`` and
+            ``spread`` of shape (n_samples, n_classes), and of each row the
+            ``predictive_entropy``, ``expected_entropy`` and ``mutual_information`` in nats.
+        """
+        return probability_uncertainty(self._passes(X, n_samples, random_state))
+
+    def _passes(self, X, n_samples, random_state):
+        """Yield probabilities with other units dropped in each pass."""
+        check_is_fitted(self)
+        yield from dropout_passes(
+            self.net_,
+            self._inputs(X),
+            _probabilities,
+            n_samples=n_samples,
+            random_state=random_state,
+            n_threads=self.n_threads,
+            caller=type(self).__name__,
+        )
 
     @property
     def _n_outputs(self):

@@ -2,17 +2,30 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
+from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
-from crystalml.neural._modules import RegressionLoss
+from crystalml.neural._heads import make_head, tails
+from crystalml.neural._sampling import dropout_passes
+from crystalml.neural._uncertainty import total_uncertainty
 
 
 class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
-    """One or several targets, standardised for the training and given back in their units."""
+    """One or several targets, standardised for the training and given back in their units.
 
-    _criterion = RegressionLoss
+    A subclass may take the parameters `head` and `quantiles`; nothing else is needed, as long as
+    its module has as many outputs as it is asked for.
+    """
+
+    head = "point"
+    quantiles = None
     _y_checks = {"multi_output": True, "y_numeric": True}  # noqa: RUF012
+    _own_constraints = {  # noqa: RUF012
+        "head": [StrOptions({"point", "gaussian", "quantile"})],
+        "quantiles": ["array-like", None],
+    }
 
     def partial_fit(self, X, y, sample_weight=None):
         """Pass once over some rows, going on from the net as it is.
@@ -36,42 +49,201 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Return the predicted targets.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Inputs.
+        return_std : bool, default=False
+            Return the predicted standard deviation of the targets too. Needs
+            ``head="gaussian"``.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            As `y` was in `fit`.
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            As `y` was in `fit`: the mean, or the median where the head is ``"quantile"``.
+        std : ndarray of the same shape
+            Standard deviation, in the units of the target; only with `return_std`.
         """
-        standardised = self._apply(X, _values)
-        y = standardised * self.target_scale_ + self.target_mean_
-        return y[:, 0] if self._y_is_flat else y
+        check_is_fitted(self)
+        if return_std and self.head_ != "gaussian":
+            raise InvalidInputError(
+                f"{type(self).__name__}: return_std=True needs a net fitted with head='gaussian', "
+                f"but its head is {self.head_!r}. Fit it so, or use NetEnsembleRegressor."
+            )
+        values = self._describe(X)
+        y = self._shaped(self._head.centre(values))
+        return (y, self._shaped(self._head.std(values))) if return_std else y
+
+    def predict_quantiles(self, X, quantiles=None):
+        """Return quantiles of the predicted distribution of the targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        quantiles : sequence of float or None, default=None
+            Probabilities. ``None`` takes the learned ones (0.05, 0.25, 0.5, 0.75 and 0.95 where the
+            head is ``"gaussian"``, of which any quantile can be had).
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_quantiles) or (n_samples, n_targets, n_quantiles)
+            In the units of the targets; quantiles of a row never cross.
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        return self._shaped(self._head.quantiles(self._describe(X), quantiles, caller=name))
+
+    def predict_interval(self, X, coverage=0.9):
+        """Return the central interval that should hold the target with some probability.
+
+        The net alone vouches for it, and nets are often too sure:
+        `NetEnsembleRegressor.predict_interval` calibrates the width on rows set aside.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        coverage : float, default=0.9
+            Probability. With ``head="quantile"`` both ends must be among the learned quantiles.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_targets, 2)
+            Lower and upper end, in the units of the targets.
+        """
+        return self.predict_quantiles(X, tails(coverage, caller=type(self).__name__))
+
+    def sample_predictions(self, X, n_samples=50, random_state=None):
+        """Predict several times with dropout switched on (Monte-Carlo dropout [1]_).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        n_samples : int, default=50
+            Number of samples.
+        random_state : int, RandomState or None, default=None
+            Decides the dropped units. The global generators are left as they are.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_rows) or (n_samples, n_rows, n_targets)
+            What `predict` would give, once per sample. Batch normalisation keeps the averages of
+            the training.
+
+        References
+        ----------
+        .. [1] Y. Gal and Z. Ghahramani, "Dropout as a Bayesian approximation", ICML (2016).
+        """
+        passes = self._passes(X, n_samples, random_state)
+        return np.stack([self._shaped(self._head.centre(values)) for values in passes])
+
+    def dropout_uncertainty(self, X, n_samples=50, random_state=None):
+        """Return mean and standard deviation over samples with dropout switched on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        n_samples : int, default=50
+            Number of samples.
+        random_state : int, RandomState or None, default=None
+            Decides the dropped units. The global generators are left as they are.
+
+        Returns
+        -------
+        sklearn.utils.Bunch
+            Arrays of shape (n_samples,) or (n_samples, n_targets), in the units of the targets:
+
+            mean
+                Mean of the samples.
+            spread
+                Standard deviation of the samples: what the net does not know.
+            noise
+                Root mean square of the predicted standard deviations: how much the target
+                scatters; NaN unless the head is ``"gaussian"``.
+            std
+                All together, by the law of total variance.
+        """
+        check_is_fitted(self)
+        head = self._head
+        return total_uncertainty(
+            (self._shaped(head.centre(values)), self._shaped(head.std(values)))
+            for values in self._passes(X, n_samples, random_state)
+        )
+
+    @property
+    def _head(self):
+        """The head of the fit."""
+        return make_head(self.head_, self.quantiles_, caller=type(self).__name__)
+
+    @property
+    def _criterion(self):
+        return self._head.loss()
 
     @property
     def _n_outputs(self):
-        return len(self.target_mean_)
+        return len(self.target_mean_) * self._head.width
+
+    def _describe(self, X):
+        """Return what the head says of each row and target, in units of the targets."""
+        return self._in_units(self._apply(X, self._head.numbers))
+
+    def _in_units(self, values):
+        return self._head.in_units(values, self.target_mean_, self.target_scale_)
+
+    def _shaped(self, values):
+        """Drop the axis of the targets if `y` had none."""
+        return values if values is None or not self._y_is_flat else values[:, 0]
+
+    def _passes(self, X, n_samples, random_state):
+        """Yield `_describe` with other units dropped in each pass."""
+        check_is_fitted(self)
+        passes = dropout_passes(
+            self.net_,
+            self._inputs(X),
+            self._head.numbers,
+            n_samples=n_samples,
+            random_state=random_state,
+            n_threads=self.n_threads,
+            caller=type(self).__name__,
+        )
+        yield from map(self._in_units, passes)
 
     def _encode_target(self, y, weight, goes_on):
-        """Standardise the targets, in columns; a fit that goes on keeps the first scale."""
+        """Standardise the targets, in columns; a fit that goes on keeps head and first scale."""
         columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        if not goes_on:
+        head = make_head(self.head, self.quantiles, caller=type(self).__name__)
+        if goes_on:
+            self._check_goes_on(head, columns.shape[1])
+        else:
+            self.head_, self.quantiles_ = head.name, getattr(head, "levels", None)
             self._y_is_flat = np.ndim(y) == 1
             self.target_mean_ = np.average(columns, axis=0, weights=weight)
             deviations = columns - self.target_mean_
             spread = np.sqrt(np.average(deviations**2, axis=0, weights=weight))
             self.target_scale_ = np.where(spread > 0, spread, 1.0)
-        elif columns.shape[1] != self._n_outputs:
-            raise InvalidInputError(
-                f"{type(self).__name__}: y has {columns.shape[1]} targets, but the fit before "
-                f"had {self._n_outputs}."
-            )
         return ((columns - self.target_mean_) / self.target_scale_).astype(np.float32)
+
+    def _check_goes_on(self, head, n_targets):
+        """Raise if the net fitted before has another head or another number of targets."""
+        name = type(self).__name__
+        if n_targets != len(self.target_mean_):
+            raise InvalidInputError(
+                f"{name}: y has {n_targets} targets, but the fit before had "
+                f"{len(self.target_mean_)}."
+            )
+        if head.name != self.head_ or not np.array_equal(
+            getattr(head, "levels", ()), () if self.quantiles_ is None else self.quantiles_
+        ):
+            raise InvalidInputError(
+                f"{name}: head or quantiles differ from those of the fit before, so its training "
+                "cannot go on. Set warm_start=False and fit again."
+            )
 
     def _strata(self, target):
         return np.zeros(len(target), dtype=np.int64)
@@ -80,7 +252,3 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _values(output):
-    return output.double().cpu().numpy()

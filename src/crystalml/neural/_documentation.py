@@ -71,6 +71,25 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
     Names of the input columns, where they were all strings.
 """.strip("\n")
 
+HEAD_PARAMETERS = """
+head : {"point", "gaussian", "quantile"}, default="point"
+    What is said about each target. ``"point"`` is the mean alone, by squared error.
+    ``"gaussian"`` is a mean and a standard deviation for each row, by the likelihood of a normal
+    distribution, for ``predict(X, return_std=True)``. ``"quantile"`` is the quantiles named in
+    `quantiles`, by pinball loss; `predict` then gives the median. Both offer `predict_quantiles`
+    and `predict_interval`.
+quantiles : sequence of float or None, default=None
+    Ascending probabilities to learn where the head is ``"quantile"``, 0.5 among them; ``None``
+    means ``(0.05, 0.25, 0.5, 0.75, 0.95)``.
+""".strip("\n")
+
+HEAD_ATTRIBUTES = """
+head_ : str
+    The `head` that the net was fitted with.
+quantiles_ : ndarray of shape (n_quantiles,) or None
+    Probabilities of the learned quantiles, where the head is ``"quantile"``.
+""".strip("\n")
+
 
 def document_common(estimator_class):
     """Fill the shared parameters and attributes into the docstring of an estimator class.
@@ -81,6 +100,8 @@ def document_common(estimator_class):
     for mark, text in (
         ("{common_parameters}", _with_defaults_of(estimator_class)),
         ("{common_attributes}", COMMON_ATTRIBUTES),
+        ("{head_parameters}", HEAD_PARAMETERS),
+        ("{head_attributes}", HEAD_ATTRIBUTES),
     ):
         lines = text.replace("\n", f"\n{indent}")
         estimator_class.__doc__ = estimator_class.__doc__.replace(mark, lines)

@@ -78,6 +78,7 @@ class MLPNetClassifier(_MLPParameters, BaseNetClassifier):
     See Also
     --------
     MLPNetRegressor : The same net for numbers.
+    NetEnsembleClassifier : Several such nets, and what they disagree on.
 
     Notes
     -----
@@ -177,17 +178,20 @@ class MLPNetRegressor(_MLPParameters, BaseNetRegressor):
     batch_normalization : bool, default=False
         Normalise hidden layers over the batch, before the activation. Predictions use the
         averages of the training, never the rows beside them.
+    {head_parameters}
     {common_parameters}
 
     Attributes
     ----------
     target_mean_, target_scale_ : ndarray of shape (n_targets,)
         Mean and standard deviation of the targets in `fit`, in their units.
+    {head_attributes}
     {common_attributes}
 
     See Also
     --------
     MLPNetClassifier : The same net for labels.
+    NetEnsembleRegressor : Several such nets, with calibrated intervals.
 
     Examples
     --------
@@ -202,6 +206,14 @@ class MLPNetRegressor(_MLPParameters, BaseNetRegressor):
     >>> model = make_pipeline(StandardScaler(), MLPNetRegressor(max_epochs=50, random_state=0))
     >>> model.fit(edges[:800], log_volume[:800]).score(edges[800:], log_volume[800:]) > 0.98
     True
+
+    With a standard deviation for each prediction:
+
+    >>> model = model.set_params(mlpnetregressor__head="gaussian")
+    >>> model = model.fit(edges[:800], log_volume[:800])
+    >>> mean, std = model.predict(edges[800:], return_std=True)
+    >>> mean.shape == std.shape == (200,)
+    True
     """
 
     _own_constraints = {**BaseNetRegressor._own_constraints, **_MLP_CONSTRAINTS}  # noqa: RUF012
@@ -213,6 +225,8 @@ class MLPNetRegressor(_MLPParameters, BaseNetRegressor):
         activation="relu",
         dropout=0.0,
         batch_normalization=False,
+        head="point",
+        quantiles=None,
         optimizer="adam",
         learning_rate=1e-3,
         weight_decay=0.0,
@@ -235,6 +249,8 @@ class MLPNetRegressor(_MLPParameters, BaseNetRegressor):
         self.activation = activation
         self.dropout = dropout
         self.batch_normalization = batch_normalization
+        self.head = head
+        self.quantiles = quantiles
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
