@@ -32,7 +32,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "to_pymatgen",
         ),
         "model_selection": (),
-        "neural": ("DescriptorAutoencoder", "MLPNetClassifier", "MLPNetRegressor"),
+        "neural": (
+            "DescriptorAutoencoder",
+            "MLPNetClassifier",
+            "MLPNetRegressor",
+            "WideDeepNetClassifier",
+            "WideDeepNetRegressor",
+        ),
         "plotting": (),
     },
 )

@@ -10,5 +10,15 @@ for _package in ("torch", "skorch"):
 
 from crystalml.neural._autoencoder import DescriptorAutoencoder  # noqa: E402
 from crystalml.neural._mlp import MLPNetClassifier, MLPNetRegressor  # noqa: E402
+from crystalml.neural._wide_deep import (  # noqa: E402
+    WideDeepNetClassifier,
+    WideDeepNetRegressor,
+)
 
-__all__ = ["DescriptorAutoencoder", "MLPNetClassifier", "MLPNetRegressor"]
+__all__ = [
+    "DescriptorAutoencoder",
+    "MLPNetClassifier",
+    "MLPNetRegressor",
+    "WideDeepNetClassifier",
+    "WideDeepNetRegressor",
+]
