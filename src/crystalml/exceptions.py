@@ -10,6 +10,7 @@ __all__ = [
     "InvalidInputError",
     "MissingDependencyError",
     "ParquetError",
+    "PersistenceError",
     "SchemaError",
     "SpaceGroupError",
 ]
@@ -49,6 +50,10 @@ class DownloadError(CrystalmlError, OSError):
 
 class ParquetError(CrystalmlError, OSError):
     """A Parquet data set that cannot be written or continued; finished parts are safe."""
+
+
+class PersistenceError(CrystalmlError, ValueError):
+    """A model that cannot be saved as data, or a file that holds no model to be trusted."""
 
 
 class MissingDependencyError(CrystalmlError, ImportError):

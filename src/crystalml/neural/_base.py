@@ -17,6 +17,7 @@ from crystalml._validation import (
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._batches import apply_in_slices
 from crystalml.neural._holdout import held_out_rows, rows_of_splitter
+from crystalml.neural._serialization import net_state, restore_net
 from crystalml.neural._torch_state import find_device, seeded
 from crystalml.neural._training import (
     build_net,
@@ -194,6 +195,14 @@ class BaseNetEstimator(BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "net_")
+
+    def _net_state(self, *, with_optimizer):
+        """Return a description of the net and its tensors, for files that hold no code."""
+        return net_state(self, with_optimizer=with_optimizer)
+
+    def _restore_net(self, description, tensors):
+        """Build the net that `_net_state` described."""
+        restore_net(self, description, tensors)
 
     def _apply(self, X, finish):
         """Run the net over the rows of `X`, and `finish` over its outputs."""

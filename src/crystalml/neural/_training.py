@@ -338,6 +338,11 @@ def train(net, X, y, weight, train_rows, valid_rows):
         net.fit_loop(parts)
     net.kept_epoch_ = len(net.history_)
     net.notify("on_train_end", X=parts[0], y=None)
+    finish_training(net)
+
+
+def finish_training(net):
+    """Leave a net ready to predict and without what only the training needs."""
     net.optimizer_.zero_grad()
     net.parameters_ = None  # module and optimiser hold them: pickle them there
     net.module_.eval()
