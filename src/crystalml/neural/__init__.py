@@ -9,6 +9,9 @@ for _package in ("torch", "skorch"):
     import_optional(_package, needed_by="crystalml.neural")
 
 from crystalml.neural._autoencoder import DescriptorAutoencoder  # noqa: E402
+from crystalml.neural._ensemble_classifier import NetEnsembleClassifier  # noqa: E402
+from crystalml.neural._ensemble_regressor import NetEnsembleRegressor  # noqa: E402
+from crystalml.neural._intervals import predict_interval  # noqa: E402
 from crystalml.neural._mlp import MLPNetClassifier, MLPNetRegressor  # noqa: E402
 from crystalml.neural._wide_deep import (  # noqa: E402
     WideDeepNetClassifier,
@@ -19,6 +22,9 @@ __all__ = [
     "DescriptorAutoencoder",
     "MLPNetClassifier",
     "MLPNetRegressor",
+    "NetEnsembleClassifier",
+    "NetEnsembleRegressor",
     "WideDeepNetClassifier",
     "WideDeepNetRegressor",
+    "predict_interval",
 ]

@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
@@ -16,7 +15,7 @@ from crystalml._validation import (
 )
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._batches import apply_in_slices
-from crystalml.neural._holdout import held_out_rows, rows_of_splitter
+from crystalml.neural._holdout import group_codes, held_out_rows, rows_of_splitter
 from crystalml.neural._serialization import net_state, restore_net
 from crystalml.neural._torch_state import find_device, seeded
 from crystalml.neural._training import (
@@ -138,13 +137,7 @@ class BaseNetEstimator(BaseEstimator):
 
     def _group_codes(self, groups):
         """Return each row's group as a number."""
-        codes, _ = pd.factorize(np.asarray(groups))
-        if (codes < 0).any():
-            raise InvalidInputError(
-                f"{type(self).__name__}: groups has {(codes < 0).sum()} missing labels (first: "
-                f"row {codes.argmin()}). Give every row a group, its own if it stands alone."
-            )
-        return codes
+        return group_codes(groups, caller=type(self).__name__)
 
     def _train(self, X, target, weight, train_rows, valid_rows, *, previous, epochs=None):
         """Build the net, train it in a seeded scope, and keep what was learned."""

@@ -1,8 +1,20 @@
 """Rows set aside to decide when training should stop."""
 
 import numpy as np
+import pandas as pd
 
 from crystalml.exceptions import InvalidInputError
+
+
+def group_codes(groups, *, caller):
+    """Return each row's group as a number (0, 1, ...), or raise where one is missing."""
+    codes, _ = pd.factorize(np.asarray(groups))
+    if (codes < 0).any():
+        raise InvalidInputError(
+            f"{caller}: groups has {(codes < 0).sum()} missing labels (first: row "
+            f"{codes.argmin()}). Give every row a group, its own if it stands alone."
+        )
+    return codes
 
 
 def held_out_rows(strata, fraction, *, groups, random_state):
