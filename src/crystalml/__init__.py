@@ -36,6 +36,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "DescriptorAutoencoder",
             "MLPNetClassifier",
             "MLPNetRegressor",
+            "NetEnsembleClassifier",
+            "NetEnsembleRegressor",
             "WideDeepNetClassifier",
             "WideDeepNetRegressor",
         ),
