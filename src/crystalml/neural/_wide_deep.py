@@ -1,13 +1,16 @@
 """Wide-and-deep nets as scikit-learn estimators."""
 
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
+from crystalml.neural._batches import apply_in_slices
 from crystalml.neural._documentation import document_common
 from crystalml.neural._mlp import hidden_sizes
 from crystalml.neural._wide_deep_module import WideDeep
@@ -51,6 +54,13 @@ class _WideDeepParameters:
             )
         self.wide_features_ = found
         return X, y
+
+    def _apply(self, X, finish):
+        """Run the net in double precision: in single, what is rounded depends on the batch."""
+        check_is_fitted(self)
+        rows = self._inputs(X).astype(np.float64)
+        module = deepcopy(self.net_.module_).double()
+        return apply_in_slices(self.net_, rows, finish, n_threads=self.n_threads, module=module)
 
     def _find_wide_features(self):
         """Return the positions of the wide columns."""
@@ -112,6 +122,7 @@ class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
         Probability that a unit of a deep layer is zeroed in training.
     reduction_ratio : int, default=16
         How many times fewer units are in the middle of the squeeze and excitation, one at least.
+    {head_parameters}
     {common_parameters}
 
     Attributes
@@ -120,6 +131,7 @@ class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
         Positions of the wide columns.
     target_mean_, target_scale_ : ndarray of shape (n_targets,)
         Mean and standard deviation of the targets in `fit`, in their units.
+    {head_attributes}
     {common_attributes}
 
     See Also
@@ -143,8 +155,9 @@ class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
     where W3 has ``max(1, d // reduction_ratio)`` rows. In a picture the squeeze is the mean of a
     channel over the positions of that one picture. A row of a table has one position, so that
     nothing is left to average: the gate follows from the row's own units, never from the rows
-    beside it. Batch normalisation uses the averages of the training in prediction, so that a row
-    gets the same answer alone and among others, up to rounding.
+    beside it. Batch normalisation uses the averages of the training in prediction. Training is in
+    single precision, prediction in double, so that the rows beside a row do not even change how
+    its answer is rounded.
 
     Scalers return arrays without names by default. For ``wide_features="auto"`` or names behind
     one, let it keep them: ``StandardScaler().set_output(transform="pandas")``.
@@ -194,6 +207,8 @@ class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
         head_layer_sizes=(64,),
         dropout=0.2,
         reduction_ratio=16,
+        head="point",
+        quantiles=None,
         optimizer="rmsprop",
         learning_rate=3e-4,
         weight_decay=1e-4,
@@ -217,6 +232,8 @@ class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
         self.head_layer_sizes = head_layer_sizes
         self.dropout = dropout
         self.reduction_ratio = reduction_ratio
+        self.head = head
+        self.quantiles = quantiles
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

@@ -1,0 +1,372 @@
+"""Symmetry class and volume from one net, as a scikit-learn estimator."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import check_is_fitted
+
+from crystalml._validation import Interval, StrOptions
+from crystalml.exceptions import InvalidInputError
+from crystalml.neural._base_classifier import BaseNetClassifier
+from crystalml.neural._documentation import document_common
+from crystalml.neural._mlp import hidden_sizes
+from crystalml.neural._modules import ACTIVATIONS
+from crystalml.neural._multi_task_module import TwoTaskLoss, TwoTaskNet
+from crystalml.neural._sampling import dropout_passes
+from crystalml.neural._two_targets import TwoTargets
+
+
+@document_common
+class MultiTaskNet(BaseNetClassifier):
+    """Symmetry class and volume from one trunk: a classifier that may be told a volume as well.
+
+    Both tasks share the hidden layers of a multilayer perceptron, and each has a head of its own.
+    The volume is learned on a log scale, ``log1p``, and given back in its unit. What one task
+    teaches the trunk may help the other, or get in its way: fit the single-task twins beside it
+    (`MLPNetClassifier`, and `MLPNetRegressor` in `crystalml.log_volume`) and compare.
+
+    The target is two columns, class and volume. Rows whose volume is not known (NaN) teach the
+    class alone. Labels in one column make it an ordinary classifier.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(64, 32)
+        Width of each shared layer.
+    head_layer_sizes : int or sequence of int, default=(32,)
+        Width of each hidden layer of either head; ``()`` puts a linear layer on the trunk.
+    volume_weight : float or "learned", default=1.0
+        What a unit of the volume's loss counts beside one of the class's. ``"learned"`` lets the
+        net find a variance for each task, by which its loss is divided [1]_; see the notes.
+    activation : {"elu", "gelu", "relu", "selu", "silu", "tanh"}, default="relu"
+        Follows every hidden layer.
+    dropout : float, default=0.1
+        Probability that a shared hidden unit is zeroed in training.
+    batch_normalization : bool, default=False
+        Normalise shared layers over the batch, before the activation. Predictions use the
+        averages of the training, never the rows beside them.
+    class_weight : {"balanced"}, dict or None, default=None
+        Weight of the rows of each class in the loss of both tasks: a dict from label to weight
+        (1 where a label is absent), or ``"balanced"`` for weights inverse to the number of rows.
+    {common_parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels in the order of the columns of `predict_proba`.
+    target_names_ : list of str or None
+        Columns of what `predict` returns: those of `y`, or ``["class", "volume"]`` where it had
+        no names; None where `y` was labels alone.
+    log_volume_mean_, log_volume_scale_ : float
+        Mean and standard deviation of ``log1p`` of the known volumes in `fit`; NaN without any.
+    loss_weights_ : ndarray of shape (2,)
+        What the losses of class and volume were multiplied with, at the kept epoch.
+    {common_attributes}
+
+    See Also
+    --------
+    MLPNetClassifier, MLPNetRegressor : The single-task twins.
+    crystalml.log_volume : A regressor on the same log scale.
+
+    Notes
+    -----
+    The class has the cross-entropy C as its loss, the volume the squared error E of the
+    standardised ``log1p``, both taken for each row, E being 0 where the volume is not known. With
+    a number `volume_weight` w the loss is the mean over the rows of C + w E. With ``"learned"``
+    it is the mean of
+
+        exp(-s1) C + s1 / 2 + (exp(-s2) E + s2) / 2
+
+    the last bracket only where the volume is known: s1 and s2, the logarithms of two variances,
+    are weights of the net. Such a loss may fall below zero. ``history_`` has both losses of the
+    validation rows before they are weighed, ``valid_class_loss`` and ``valid_volume_loss``.
+
+    Early stopping looks at the loss of both tasks together, and keeps one epoch for both.
+
+    To scikit-learn this is a classifier, `score` is the accuracy of the class, and scorers by
+    name suit a `y` of labels alone. With two columns of different kinds, scikit-learn can neither
+    stratify folds (give `cv` a splitter such as ``GroupKFold``, not a number) nor encode labels
+    (``cross_val_predict`` with ``method="predict_proba"``).
+
+    References
+    ----------
+    .. [1] A. Kendall, Y. Gal and R. Cipolla, "Multi-task learning using uncertainty to weigh
+       losses for scene geometry and semantics", IEEE Conference on Computer Vision and Pattern
+       Recognition (2018) 7482-7491.
+
+    Examples
+    --------
+    Lattice and volume of a few synthetic crystals, from the logarithms of their edges:
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from crystalml import MultiTaskNet
+    >>> random = np.random.default_rng(0)
+    >>> a, c = random.uniform(3, 9, size=(2, 600))
+    >>> cubic = random.random(600) < 0.5
+    >>> c = np.where(cubic, a, c)
+    >>> X = np.log(np.column_stack([a, c, c / a]))
+    >>> y = pd.DataFrame({"lattice": np.where(cubic, "cP", "tP"), "volume": a * a * c})
+    >>> net = MultiTaskNet(max_epochs=60, learning_rate=3e-3, random_state=0)
+    >>> predicted = net.fit(X[:500], y[:500]).predict(X[500:])
+    >>> predicted.columns.tolist()
+    ['lattice', 'volume']
+    >>> bool(np.median(abs(predicted["volume"] / y["volume"].to_numpy()[500:] - 1)) < 0.1)
+    True
+    >>> net.predict_proba(X[500:]).shape, net.score(X[500:], y[500:]) > 0.8
+    ((100, 2), True)
+    """
+
+    _module_class = TwoTaskNet
+    _own_constraints = {  # noqa: RUF012
+        **BaseNetClassifier._own_constraints,
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "head_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "volume_weight": [Interval(Real, 0, None, closed="left"), StrOptions({"learned"})],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_normalization": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64, 32),
+        *,
+        head_layer_sizes=(32,),
+        volume_weight=1.0,
+        activation="relu",
+        dropout=0.1,
+        batch_normalization=False,
+        class_weight=None,
+        optimizer="adam",
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        scheduler=None,
+        batch_size=64,
+        max_epochs=200,
+        patience=15,
+        min_delta=1e-4,
+        validation_fraction=0.1,
+        validation_splitter=None,
+        random_state=None,
+        warm_start=False,
+        device="cpu",
+        n_threads=1,
+        callbacks=None,
+        progress=False,
+        verbose=False,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.head_layer_sizes = head_layer_sizes
+        self.volume_weight = volume_weight
+        self.activation = activation
+        self.dropout = dropout
+        self.batch_normalization = batch_normalization
+        self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.scheduler = scheduler
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.min_delta = min_delta
+        self.validation_fraction = validation_fraction
+        self.validation_splitter = validation_splitter
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.device = device
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.progress = progress
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Train the net on both tasks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, best scaled to about unit variance.
+        y : array-like of shape (n_samples, 2) or (n_samples,)
+            Class and volume, best as a DataFrame so that each column keeps its type. Volumes are
+            > 0 in any unit, NaN (or None) where not known. Or the labels alone.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row in both losses; rows of weight 0 are left out.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never split between training and validation.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return super().fit(X, y, sample_weight=sample_weight, groups=groups)
+
+    def predict(self, X):
+        """Return the most probable label and the volume of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, 2) or ndarray of shape (n_samples,)
+            As `y` was in `fit`: two columns, named as there and with the index of `X` if it has
+            one, or the labels alone.
+        """
+        check_is_fitted(self)
+        if self.target_names_ is None:
+            return super().predict(X)
+        both = super()._apply(X, _class_and_volume)
+        labels, volumes = self.classes_[both[:, 0].astype(np.int64)], self._in_units(both[:, 1])
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        columns = [pd.Series(labels, index=index), pd.Series(volumes, index=index)]
+        return pd.concat(columns, axis=1, keys=self.target_names_)
+
+    def predict_volume(self, X):
+        """Return the volume of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In the unit of the volumes given to `fit`.
+        """
+        check_is_fitted(self)
+        if np.isnan(self.log_volume_mean_):
+            raise InvalidInputError(
+                f"{type(self).__name__}: it was fitted on labels alone and knows of no volume; "
+                "give fit two columns, class and volume."
+            )
+        return self._in_units(super()._apply(X, _volume))
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy of the class; `predict_volume` and any metric judge the volume.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples, 2) or (n_samples,)
+            Class and volume, which is ignored, or the labels alone.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        float
+        """
+        labels = TwoTargets.of(y, caller=type(self).__name__).labels
+        return accuracy_score(labels, super().predict(X), sample_weight=sample_weight)
+
+    @property
+    def _criterion(self):
+        return TwoTaskLoss(1.0 if self.volume_weight == "learned" else self.volume_weight)
+
+    def _module_parameters(self, n_inputs, n_outputs):
+        return {
+            "n_inputs": n_inputs,
+            "n_outputs": n_outputs,
+            "hidden_sizes": hidden_sizes(self),
+            "head_sizes": hidden_sizes(self, "head_layer_sizes"),
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "batch_normalization": self.batch_normalization,
+            "learned_weights": self.volume_weight == "learned",
+        }
+
+    def _validated(self, X, y, goes_on, **checks):
+        """Check inputs and labels as other classifiers do, and the volumes here."""
+        targets = TwoTargets.of(y, caller=type(self).__name__)
+        X, labels = super()._validated(X, targets.labels, goes_on, **checks)
+        return X, targets._replace(labels=labels)
+
+    def _encode_target(self, y, weight, goes_on, classes=None):
+        """Return class codes and standardised volumes; a fit that goes on keeps the first scale."""
+        codes = super()._encode_target(y.labels, weight, goes_on, classes=classes)
+        logarithm = np.log1p(y.volumes)
+        known = ~np.isnan(logarithm) & (True if weight is None else weight > 0)
+        if not goes_on:
+            self.target_names_ = y.names
+            self._learn_scale(logarithm[known], None if weight is None else weight[known])
+        elif known.any() and np.isnan(self.log_volume_mean_):
+            raise InvalidInputError(
+                f"{type(self).__name__}: the fit before had no volume, so it has no scale for "
+                "them. Fit anew with warm_start=False."
+            )
+        standardised = (logarithm - self.log_volume_mean_) / self.log_volume_scale_
+        return np.column_stack([codes, standardised]).astype(np.float32)
+
+    def _learn_scale(self, logarithm, weight):
+        """Keep mean and standard deviation of the known volumes, if there are any."""
+        if self.target_names_ is not None and not len(logarithm):
+            raise InvalidInputError(
+                f"{type(self).__name__}: no row that counts has a volume. Give fit the labels "
+                "alone, in one dimension."
+            )
+        if not len(logarithm):
+            self.log_volume_mean_ = self.log_volume_scale_ = np.nan
+            return
+        self.log_volume_mean_ = float(np.average(logarithm, weights=weight))
+        variance = np.average((logarithm - self.log_volume_mean_) ** 2, weights=weight)
+        self.log_volume_scale_ = float(np.sqrt(variance)) if variance > 0 else 1.0
+
+    def _loss_weights(self, y, weight):
+        return super()._loss_weights(y.labels, weight)
+
+    def _check_learnable(self, target):
+        super()._check_learnable(target[:, 0].astype(np.int64))
+
+    def _strata(self, target):
+        return target[:, 0].astype(np.int64)
+
+    def _split(self, X, y, target, groups, used):
+        return super()._split(X, y.labels, target, groups, used)
+
+    @property
+    def loss_weights_(self):
+        """What the losses of class and volume were multiplied with, at the kept epoch."""
+        check_is_fitted(self)
+        learned = self.net_.module_.log_variances
+        if learned is None:
+            return np.array([1.0, self.net_.criterion_.volume_weight])
+        precisions = torch.exp(-learned.detach().double()).cpu().numpy()
+        return precisions * [1.0, 0.5]
+
+    def _in_units(self, standardised):
+        return np.expm1(standardised * self.log_volume_scale_ + self.log_volume_mean_)
+
+    def _apply(self, X, finish):
+        """Run the net over the rows of `X`, and `finish` over the logits of its classes."""
+        return super()._apply(X, lambda output: finish(output.logits))
+
+    def _passes(self, X, n_samples, random_state):
+        """Yield probabilities with other units dropped in each pass."""
+        check_is_fitted(self)
+        yield from dropout_passes(
+            self.net_,
+            self._inputs(X),
+            lambda output: torch.softmax(output.logits.double(), dim=1).cpu().numpy(),
+            n_samples=n_samples,
+            random_state=random_state,
+            n_threads=self.n_threads,
+            caller=type(self).__name__,
+        )
+
+
+def _class_and_volume(output):
+    codes = output.logits.argmax(dim=1).double()
+    return torch.stack([codes, output.volume.double()], dim=1).cpu().numpy()
+
+
+def _volume(output):
+    return output.volume.double().cpu().numpy()
