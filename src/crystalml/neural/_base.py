@@ -30,7 +30,7 @@ _COMMON_CONSTRAINTS = {
     "optimizer": [StrOptions({"adam", "adamw", "rmsprop", "sgd"}), type],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "scheduler": [StrOptions({"cosine", "plateau"}), callable, None],
+    "scheduler": [StrOptions({"cosine", "plateau", "step"}), callable, None],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "patience": [Interval(Integral, 1, None, closed="left"), None],
@@ -157,12 +157,17 @@ class BaseNetEstimator(BaseEstimator):
             self._check_batches(net, len(train_rows))
             if previous:
                 continue_from(net, self.net_, with_optimizer=epochs is not None, caller=name)
+            else:
+                self._set_initial_weights(net.module_)
             weight = _normalised(weight, train_rows, valid_rows)
             train(net, X, target, weight, train_rows, valid_rows)
         self.net_ = net
         self.history_ = history_frame(net)
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = net.kept_epoch_
+
+    def _set_initial_weights(self, module):
+        """Change weights that were drawn, where a subclass knows where to start from."""
 
     def _check_batches(self, net, n_rows):
         """Raise where batch normalisation would meet batches of one row."""

@@ -12,11 +12,12 @@ learning_rate : float, default=1e-3
     Step size at the start.
 weight_decay : float, default=0.0
     L2 penalty of the weights, as the optimiser defines it.
-scheduler : {"cosine", "plateau"}, callable or None, default=None
+scheduler : {"cosine", "plateau", "step"}, callable or None, default=None
     How the learning rate changes from epoch to epoch. ``"cosine"`` falls to 0 over
-    `max_epochs`; ``"plateau"`` divides by 10 after 10 epochs without a better loss; a callable
-    takes the optimiser and returns a torch scheduler, such as
-    ``functools.partial(torch.optim.lr_scheduler.StepLR, step_size=50, gamma=0.9)``.
+    `max_epochs`; ``"plateau"`` divides by 10 after 10 epochs without a better loss; ``"step"``
+    multiplies by 0.9 after every 50 epochs; a callable takes the optimiser and returns a torch
+    scheduler, such as
+    ``functools.partial(torch.optim.lr_scheduler.StepLR, step_size=30, gamma=0.5)``.
 batch_size : int, default=64
     Rows per step.
 max_epochs : int, default=200

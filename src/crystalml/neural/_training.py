@@ -17,7 +17,8 @@ from sklearn.base import clone
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.dataset import Dataset
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
+from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import Subset
 
 from crystalml._progress import progress_bar
@@ -107,6 +108,8 @@ class Net(NeuralNet):
         output = self.module_(inputs)
         loss = self.criterion_(output, target, weight)
         loss.backward()
+        if self.max_gradient_norm_ is not None:
+            clip_grad_norm_(self.parameters_, self.max_gradient_norm_)
         if self.listeners_:
             parameters = list(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
@@ -165,6 +168,8 @@ class _Schedule(Callback):
             self.scheduler_ = CosineAnnealingLR(net.optimizer_, T_max=net.max_epochs)
         elif self.scheduler == "plateau":
             self.scheduler_ = ReduceLROnPlateau(net.optimizer_)
+        elif self.scheduler == "step":
+            self.scheduler_ = StepLR(net.optimizer_, step_size=50, gamma=0.9)
         else:
             self.scheduler_ = self.scheduler(net.optimizer_)
 
@@ -252,6 +257,7 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
         **{f"module__{name}": value for name, value in module_parameters.items()},
         **{f"optimizer__{name}": value for name, value in optimizer_parameters.items()},
     )
+    net.max_gradient_norm_ = getattr(estimator, "max_gradient_norm", None)
     return net.initialize()
 
 
