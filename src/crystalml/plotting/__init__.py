@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "_confusion": ("plot_confusion_matrix",),
         "_learning_curve": ("plot_learning_curve",),
+        "_rejection": ("plot_rejection_curve",),
         "_reliability": ("plot_reliability",),
     },
 )
