@@ -13,10 +13,10 @@ from crystalml.model_selection._probabilities import check_probabilities, checke
 
 __all__ = ["conformal_scores", "conformal_sets", "conformal_threshold", "set_coverage"]
 
-METHODS = ("aps", "lac", "raps")
+METHODS = ("lac", "aps", "raps")
 
 
-def conformal_scores(y_true, y_proba, *, labels, method="aps", penalty=0.01, free_rank=5):
+def conformal_scores(y_true, y_proba, *, labels, method="lac", penalty=0.01, free_rank=5):
     """How badly each true label conforms to its probabilities: the smaller, the better.
 
     Parameters
@@ -27,7 +27,7 @@ def conformal_scores(y_true, y_proba, *, labels, method="aps", penalty=0.01, fre
         Probability of each label, from a model that did not see the row.
     labels : array-like of shape (n_labels,)
         The label of each column: the ``classes_`` of the classifier.
-    method : {"aps", "lac", "raps"}, default="aps"
+    method : {"lac", "aps", "raps"}, default="lac"
         The score of a label.
 
         - ``"lac"``: one minus its probability (least ambiguous sets). The smallest sets on
@@ -74,7 +74,7 @@ def conformal_scores(y_true, y_proba, *, labels, method="aps", penalty=0.01, fre
     --------
     >>> from crystalml.model_selection import conformal_scores
     >>> y_proba = [[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]]
-    >>> conformal_scores([14, 227], y_proba, labels=[14, 62, 225], method="lac")
+    >>> conformal_scores([14, 227], y_proba, labels=[14, 62, 225])
     array([0.3, inf])
     """
     y_proba, position = check_probabilities(y_true, y_proba, labels, "conformal_scores")
@@ -206,7 +206,7 @@ def _threshold(scores, coverage):
 
 
 def conformal_sets(
-    y_proba, threshold, *, method="aps", penalty=0.01, free_rank=5, allow_empty=False
+    y_proba, threshold, *, method="lac", penalty=0.01, free_rank=5, allow_empty=False
 ):
     """List the labels that cannot be excluded.
 
@@ -218,7 +218,7 @@ def conformal_sets(
         From `conformal_threshold`: a number; an array of shape (n_labels,) where the groups
         are of labels; of shape (n_samples, 1) where they are of rows. At infinity every label
         is listed.
-    method : {"aps", "lac", "raps"}, default="aps"
+    method : {"lac", "aps", "raps"}, default="lac"
         As in `conformal_scores`, of which the threshold must come.
     penalty : float, default=0.01
         As in `conformal_scores`.
@@ -242,7 +242,7 @@ def conformal_sets(
     Examples
     --------
     >>> from crystalml.model_selection import conformal_sets
-    >>> conformal_sets([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25]], 0.7, method="lac")
+    >>> conformal_sets([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25]], 0.7)
     array([[ True, False, False],
            [ True,  True, False]])
     """

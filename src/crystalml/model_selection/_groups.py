@@ -56,6 +56,7 @@ def composition_groups(formulas, by="reduced_formula", *, charges="refuse"):
     --------
     sklearn.model_selection.GroupKFold : Folds that share no group.
     sklearn.model_selection.StratifiedGroupKFold : The same, with classes spread evenly.
+    duplicate_groups : Finer groups, of equal formula and lattice.
 
     Examples
     --------
@@ -71,17 +72,22 @@ def composition_groups(formulas, by="reduced_formula", *, charges="refuse"):
     >>> [test.tolist() for train, test in folds]
     [[3, 4, 5], [0, 1], [2]]
     """
+    return group_names(formulas, by, charges, caller="composition_groups")
+
+
+def group_names(formulas, by, charges, *, caller):
+    """Name the group of each formula; `caller` begins the message if one has none."""
     if not isinstance(by, str) or by not in _NAMES:
-        raise InvalidInputError(f"composition_groups: by must be one of {list(_NAMES)}, got {by!r}")
+        raise InvalidInputError(f"{caller}: by must be one of {list(_NAMES)}, got {by!r}")
     try:
         table = parse_formulas(formulas, on_error="report", charges=charges)
     except InvalidInputError as error:
         reason = str(error).removeprefix("parse_formulas: ")
-        raise InvalidInputError(f"composition_groups: {reason}") from None
+        raise InvalidInputError(f"{caller}: {reason}") from None
     unknown = np.flatnonzero(~table.is_valid)
     if len(unknown):
         raise FormulaError(
-            f"composition_groups: {len(unknown)} of {len(table)} formulas cannot be read, so they "
+            f"{caller}: {len(unknown)} of {len(table)} formulas cannot be read, so they "
             f"belong to no group (first: row {unknown[0]}, {table.errors[unknown[0]]}). Correct "
             "or drop these rows."
         )

@@ -1,0 +1,126 @@
+"""Saying nothing: answers withheld below a probability, and what that gains."""
+
+import numpy as np
+import pandas as pd
+
+from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+
+__all__ = ["abstain_below", "risk_coverage_curve"]
+
+
+def abstain_below(y_proba, threshold, *, labels, abstain_label=None):
+    """Most probable label of each row, or none where it is not probable enough.
+
+    Parameters
+    ----------
+    y_proba : array-like of shape (n_samples, n_labels)
+        Probability of each label, best calibrated.
+    threshold : float
+        Answer if the largest probability is at least this.
+    labels : array-like of shape (n_labels,)
+        The label of each column: the ``classes_`` of the classifier.
+    abstain_label : object, default=None
+        Stands where there is no answer.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype object
+        Labels and `abstain_label`.
+
+    Raises
+    ------
+    InvalidInputError
+        If `threshold` is not in [0, 1], the shapes do not fit or `y_proba` are no
+        probabilities.
+
+    See Also
+    --------
+    risk_coverage_curve : What each threshold gains and costs.
+
+    Examples
+    --------
+    >>> from crystalml.model_selection import abstain_below
+    >>> abstain_below([[0.9, 0.1], [0.4, 0.6]], 0.8, labels=[14, 62])
+    array([14, None], dtype=object)
+    """
+    if not 0 <= threshold <= 1:
+        raise InvalidInputError(f"abstain_below: threshold must lie in [0, 1], got {threshold!r}.")
+    labels, y_proba = np.asarray(labels), np.asarray(y_proba, dtype=float)
+    if len(y_proba):
+        y_proba, _ = check_probabilities(
+            labels[[0] * len(y_proba)], y_proba, labels, "abstain_below"
+        )
+    answers = labels[y_proba.argmax(axis=1)].astype(object)
+    answers[y_proba.max(axis=1) < threshold] = abstain_label
+    return answers
+
+
+def risk_coverage_curve(y_true, y_proba, *, labels, sample_weight=None):
+    """Accuracy of the answers that are given, for every threshold of abstention.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels of any type; one that is not in `labels` makes every answer wrong.
+    y_proba : array-like of shape (n_samples, n_labels)
+        Probability of each label.
+    labels : array-like of shape (n_labels,)
+        The label of each column: the ``classes_`` of the classifier.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per distinct probability of a top answer, from the surest down: ``threshold``
+        (for `abstain_below`), ``coverage`` (share of rows answered), ``accuracy`` of these,
+        ``risk`` (one minus it) and ``count`` (rows answered). Rows without weight make none.
+
+    Raises
+    ------
+    InvalidInputError
+        If the shapes do not fit or `y_proba` are no probabilities.
+
+    See Also
+    --------
+    crystalml.plotting.plot_rejection_curve : The picture, for any measure of uncertainty.
+
+    Notes
+    -----
+    The coverage of a classifier that abstains is not that of conformal sets: here it counts
+    answers, there sets that hold the true label. A threshold chosen on some rows must be judged
+    on others.
+
+    References
+    ----------
+    R. El-Yaniv, Y. Wiener (2010). On the foundations of noise-free selective classification.
+    Journal of Machine Learning Research 11, 1605-1641.
+
+    Examples
+    --------
+    >>> from crystalml.model_selection import risk_coverage_curve
+    >>> y_proba = [[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.4, 0.6]]
+    >>> risk_coverage_curve([1, 1, 2, 1], y_proba, labels=[1, 2])
+       threshold  coverage  accuracy  risk  count
+    0        0.9      0.25      1.00  0.00      1
+    1        0.8      0.50      1.00  0.00      2
+    2        0.6      1.00      0.75  0.25      4
+    """
+    y_proba, position = check_probabilities(y_true, y_proba, labels, "risk_coverage_curve")
+    weights = checked_weights(sample_weight, len(position), "risk_coverage_curve")
+    counted = weights > 0
+    weights, y_proba, position = weights[counted], y_proba[counted], position[counted]
+    thresholds, step = np.unique(-y_proba.max(axis=1), return_inverse=True)
+    right = y_proba.argmax(axis=1) == position
+    answered = np.cumsum(np.bincount(step, weights))
+    accuracy = np.cumsum(np.bincount(step, weights * right)) / answered
+    return pd.DataFrame(
+        {
+            "threshold": -thresholds,
+            "coverage": answered / answered[-1],
+            "accuracy": accuracy,
+            "risk": 1.0 - accuracy,
+            "count": np.cumsum(np.bincount(step)),
+        }
+    )

@@ -1,0 +1,243 @@
+"""A classifier that answers with sets of labels, which hold the true one as often as asked."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from crystalml._validation import Interval, StrOptions
+from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._base_calibrated import BaseCalibratedClassifier
+from crystalml.model_selection._conformal import (
+    METHODS,
+    conformal_scores,
+    conformal_sets,
+    conformal_threshold,
+)
+from crystalml.model_selection._hierarchy import SYMMETRY_LEVELS, symmetry_labels
+
+__all__ = ["ConformalClassifier"]
+
+_OPEN = {"closed": "neither"}
+
+
+class ConformalClassifier(BaseCalibratedClassifier):
+    """Predict sets of labels that hold the true one with a stated frequency.
+
+    Parameters
+    ----------
+    estimator : classifier with ``predict_proba``
+        It is cloned. Wrapped in ``sklearn.frozen.FrozenEstimator``, a fitted one is used as it
+        is, on calibration rows that must be new to it.
+    coverage : float, default=0.9
+        Share of new rows whose set is to hold the true label.
+    method : {"lac", "aps", "raps"}, default="lac"
+        Score of a label; see `conformal_scores`.
+    mondrian : None, str or callable, default=None
+        Within which groups `coverage` is to be reached. Without groups it is an average, and
+        frequent, easy classes make up for rare ones.
+
+        - ``"crystal_system"``, ``"bravais_lattice"``, ``"point_group"`` or ``"space_group"``:
+          groups of labels, which must be space-group numbers. A label is listed if its score
+          is within the threshold of *its* group, so that the coverage holds for the rows whose
+          true label is in the group, although it is unknown where a row belongs.
+        - ``mondrian(X) -> array of shape (n_samples,)``: groups of rows, by what can be seen of
+          a row without its label, such as the crystal system that its metric allows. The
+          coverage then holds for the rows of a group. A model's own answer may be used if the
+          model was fitted on other rows than these.
+    cv : int, splitter or iterable of (train, test) row numbers, default=5
+        How calibration rows are held out. A number means stratified folds, respecting the
+        groups passed to ``fit``; see `out_of_fold_probabilities`.
+    allow_empty : bool, default=False
+        Whether a set may be empty; see `conformal_sets`.
+    penalty : float, default=0.01
+        Of ``"raps"``, per rank.
+    free_rank : int, default=5
+        Of ``"raps"``: last rank that costs nothing.
+    n_jobs : int, default=None
+        Splits fitted at the same time, as in joblib.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted estimator.
+    threshold_ : float or pandas.Series of float indexed by group
+        Largest score that is listed, for `coverage`.
+    calibration_scores_ : ndarray of shape (n_held_out,)
+        Scores of the true labels of the rows that were held out.
+    calibration_groups_ : ndarray of shape (n_held_out,) or None
+        Their groups, if `mondrian` is given.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of ``predict_proba`` and ``predict_set_mask``.
+    n_features_in_ : int
+        As of the estimator, where it has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        As of the estimator, where it has it.
+
+    See Also
+    --------
+    conformal_scores, conformal_threshold, conformal_sets : The same for probabilities at hand.
+    set_coverage : Coverage and size of sets on test rows.
+
+    Notes
+    -----
+    **The guarantee.** With a single split (``cv=GroupShuffleSplit(1)``, or a frozen estimator)
+    a new row that is exchangeable with the calibration rows is covered with a probability of
+    at least `coverage`, whatever the estimator is. With several splits, all rows are scored out
+    of fold and the estimator is then fitted on all of them. That wastes no rows, but the
+    guarantee is no longer a theorem: the final model differs from those that were scored. As
+    it has seen more rows, its coverage tends to be a little higher.
+
+    **What it does not say.** It is not a promise for a single row, nor for a subset that
+    `mondrian` does not name. Rows of new chemical systems are not exchangeable with rows of
+    known ones: pass ``groups`` to ``fit`` that match the use. A row of a label that was unseen
+    in training counts as missed in the calibration, and the other rows make up for it; where
+    there are too many of them, or a group is too small, the threshold is infinite, all labels
+    are listed, and more than that no list of known labels can do. ``sample_weight`` is passed
+    to the estimator and does not weight the calibration.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from crystalml.model_selection import ConformalClassifier, set_coverage
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, X_new, y, y_new = train_test_split(X, y, random_state=0)
+    >>> model = ConformalClassifier(GaussianNB(var_smoothing=0.1), coverage=0.95).fit(X, y)
+    >>> [labels.tolist() for labels in model.predict_set(X_new[:3])]
+    [[2], [8], [2]]
+    >>> sets = model.predict_set_mask(X_new)
+    >>> set_coverage(y_new, sets, labels=model.classes_)[["coverage", "mean_size"]].round(2)
+         coverage  mean_size
+    all      0.96       1.09
+    """
+
+    _own_constraints = {  # noqa: RUF012
+        "coverage": [Interval(Real, 0, 1, **_OPEN)],
+        "method": [StrOptions(set(METHODS))],
+        "mondrian": [None, StrOptions(set(SYMMETRY_LEVELS)), callable],
+        "allow_empty": ["boolean"],
+        "penalty": [Interval(Real, 0, None, closed="left")],
+        "free_rank": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        coverage=0.9,
+        method="lac",
+        mondrian=None,
+        cv=5,
+        allow_empty=False,
+        penalty=0.01,
+        free_rank=5,
+        n_jobs=None,
+    ):
+        self.estimator = estimator
+        self.coverage = coverage
+        self.method = method
+        self.mondrian = mondrian
+        self.cv = cv
+        self.allow_empty = allow_empty
+        self.penalty = penalty
+        self.free_rank = free_rank
+        self.n_jobs = n_jobs
+
+    def _calibrate(self, held_out, X, y, sample_weight):  # noqa: ARG002
+        """Score the rows that were held out."""
+        rows = held_out.fold >= 0
+        if not rows.any():
+            raise InvalidInputError(
+                "ConformalClassifier: cv holds no row out, so there is nothing to calibrate on; "
+                "give a splitter with test rows."
+            )
+        scores = conformal_scores(
+            y[rows], held_out.y_proba[rows], labels=held_out.labels, **self._score_arguments()
+        )
+        # A label that the model of the fold could not name is no label of probability zero.
+        self.calibration_scores_ = np.where(held_out.unseen[rows], np.inf, scores)
+        self.calibration_groups_ = None
+        if callable(self.mondrian):
+            self.calibration_groups_ = self._groups_of_rows(X)[rows]
+        elif self.mondrian is not None:
+            self.calibration_groups_ = symmetry_labels(y[rows], self.mondrian)
+        self.threshold_ = self._threshold(self.coverage)
+
+    def _score_arguments(self):
+        return {"method": self.method, "penalty": self.penalty, "free_rank": self.free_rank}
+
+    def _groups_of_rows(self, X):
+        groups = np.asarray(self.mondrian(X))
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        if groups.shape != (n_rows,):
+            raise InvalidInputError(
+                f"ConformalClassifier: mondrian gave an array of shape {groups.shape} for "
+                f"{n_rows} rows; it must give one group per row."
+            )
+        return groups
+
+    def _threshold(self, coverage):
+        return conformal_threshold(
+            self.calibration_scores_, coverage=coverage, groups=self.calibration_groups_
+        )
+
+    def predict_set_mask(self, X, coverage=None):
+        """Predict sets of labels, as a matrix.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, ...)
+            Rows, in the form that was fitted.
+        coverage : float, default=None
+            Other than the `coverage` of the classifier; nothing has to be fitted again.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) of bool
+            True for the labels of the set, in the order of ``classes_``. A group without
+            calibration rows lists all of its labels.
+        """
+        return self._sets(X, coverage)[1]
+
+    def predict_set(self, X, coverage=None):
+        """Predict sets of labels, as lists.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, ...)
+            Rows, in the form that was fitted.
+        coverage : float, default=None
+            Other than the `coverage` of the classifier; nothing has to be fitted again.
+
+        Returns
+        -------
+        list of ndarray
+            The labels of each row's set, the most probable first.
+        """
+        y_proba, sets = self._sets(X, coverage)
+        order = np.argsort(-y_proba, axis=1, kind="stable")
+        listed = np.take_along_axis(sets, order, axis=1)
+        labels = self.classes_[order[listed]]
+        return np.split(labels, np.cumsum(listed.sum(axis=1))[:-1])
+
+    def _sets(self, X, coverage):
+        """Probabilities and sets of the rows."""
+        check_is_fitted(self)
+        y_proba = self.predict_proba(X)
+        threshold = self.threshold_ if coverage is None else self._threshold(coverage)
+        if callable(self.mondrian):
+            threshold = _by_group(threshold, self._groups_of_rows(X))[:, None]
+        elif self.mondrian is not None:
+            threshold = _by_group(threshold, symmetry_labels(self.classes_, self.mondrian))
+        sets = conformal_sets(
+            y_proba, threshold, allow_empty=self.allow_empty, **self._score_arguments()
+        )
+        return y_proba, sets
+
+
+def _by_group(thresholds, groups):
+    """Threshold of each group; infinity for one that the calibration did not meet."""
+    return pd.Series(thresholds).reindex(groups).fillna(np.inf).to_numpy()

@@ -1,0 +1,205 @@
+"""Prediction sets as their users see them: coverage, groups, lists, pickle, tables."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import make_classification
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, GroupShuffleSplit, ShuffleSplit
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from crystalml import CellDescriptors
+from crystalml.crystallography import metric_symmetry
+from crystalml.datasets import load_cod_inorganic
+from crystalml.exceptions import InvalidInputError, SpaceGroupError
+from crystalml.model_selection import (
+    ConformalClassifier,
+    TemperatureScaledClassifier,
+    composition_groups,
+    set_coverage,
+    symmetry_labels,
+)
+
+CELL = ["a", "b", "c", "alpha", "beta", "gamma"]
+
+
+@parametrize_with_checks([ConformalClassifier(LogisticRegression(), cv=2)])
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def easy():
+    return make_classification(
+        3000, n_classes=5, n_informative=5, n_redundant=0, flip_y=0.1, random_state=0
+    )
+
+
+@pytest.fixture(scope="module")
+def crystals():
+    table, y = load_cod_inorganic(return_X_y=True)
+    groups = composition_groups(table["formula"], by="chemical_system")
+    return table.head(4000), y.head(4000).to_numpy(), groups[:4000]
+
+
+@pytest.mark.parametrize("method", ["lac", "aps", "raps"])
+@pytest.mark.parametrize("cv", [5, ShuffleSplit(1, test_size=0.5, random_state=0)])
+def test_coverage_on_new_rows(easy, method, cv):
+    X, y = easy
+    model = ConformalClassifier(GaussianNB(), method=method, cv=cv, allow_empty=True)
+    model.fit(X[:1500], y[:1500])
+    report = set_coverage(y[1500:], model.predict_set_mask(X[1500:]), labels=model.classes_)
+    assert report["coverage"].item() == pytest.approx(0.9, abs=0.03)
+    more = set_coverage(
+        y[1500:], model.predict_set_mask(X[1500:], coverage=0.98), labels=model.classes_
+    )
+    assert more["coverage"].item() == pytest.approx(0.98, abs=0.02)
+    assert more["mean_size"].item() > report["mean_size"].item()
+
+
+def test_a_coverage_asked_for_later_equals_one_asked_for_at_once(easy):
+    X, y = easy
+    later = ConformalClassifier(GaussianNB()).fit(X, y).predict_set_mask(X, coverage=0.7)
+    at_once = ConformalClassifier(GaussianNB(), coverage=0.7).fit(X, y).predict_set_mask(X)
+    assert_array_equal(later, at_once)
+
+
+def test_lists_are_the_sets_in_the_order_of_probability(easy):
+    X, y = easy
+    names = np.array(["P1", "P-1", "Pnma", "Fm-3m", "R-3c"])[y]
+    model = ConformalClassifier(GaussianNB(), coverage=0.97).fit(X, names)
+    mask, y_proba = model.predict_set_mask(X), model.predict_proba(X)
+    lists = model.predict_set(X)
+    assert len(lists) == len(X)
+    for row in range(200):
+        assert set(lists[row]) == set(model.classes_[mask[row]])
+        probabilities = y_proba[row, np.searchsorted(model.classes_, lists[row])]
+        assert (np.diff(probabilities) <= 0).all()
+    assert lists[0][0] == model.predict(X[:1])[0]
+
+
+def test_crystal_systems_are_each_covered_in_new_chemical_systems(crystals):
+    table, y, groups = crystals
+    train, test = next(GroupShuffleSplit(1, test_size=0.4, random_state=0).split(y, y, groups))
+    describe = make_column_transformer((CellDescriptors(), CELL), ("passthrough", ["n_atoms"]))
+    forest = make_pipeline(describe, ExtraTreesClassifier(20, min_samples_leaf=2, random_state=0))
+    # Not 0.9: so small a forest says of one true group in ten that it is impossible.
+    model = ConformalClassifier(forest, coverage=0.8, mondrian="crystal_system", cv=3)
+    model.fit(table.iloc[train], y[train], groups=groups[train])
+    systems = symmetry_labels(y[test], "crystal_system")
+    sets = model.predict_set_mask(table.iloc[test])
+    report = set_coverage(y[test], sets, labels=model.classes_, groups=systems)
+    # Both the calibration and the test rows of a system are random.
+    assert (abs(report["coverage"] - 0.8) < 4 * 1.6 * report["standard_error"]).all()
+    assert sorted(model.threshold_.index) == sorted(set(systems))
+    one = ConformalClassifier(FrozenEstimator(model.estimator_), coverage=0.8, cv=3)
+    one.fit(table.iloc[test], y[test], groups=groups[test])
+    plain = set_coverage(
+        y[test], one.predict_set_mask(table.iloc[test]), labels=one.classes_, groups=systems
+    )
+    assert np.ptp(plain["coverage"]) > 1.5 * np.ptp(report["coverage"]), "one threshold does not"
+
+
+def allows_cubic(X):
+    """Group of a row by its metric alone."""
+    return np.where(metric_symmetry(X[CELL])[:, -3:].any(axis=1), "cubic metric", "other metric")
+
+
+def test_groups_of_rows_by_a_function_of_the_row(crystals):
+    table, y, groups = crystals
+    forest = make_pipeline(
+        make_column_transformer((CellDescriptors("metric_symmetry"), CELL)),
+        ExtraTreesClassifier(15, min_samples_leaf=3, random_state=0),
+    )
+    model = ConformalClassifier(forest, mondrian=allows_cubic, cv=2)
+    model.fit(table[:2000], y[:2000], groups=groups[:2000])
+    new = table[2000:]
+    report = set_coverage(
+        y[2000:], model.predict_set_mask(new), labels=model.classes_, groups=allows_cubic(new)
+    )
+    assert (abs(report["coverage"] - 0.9) < 0.04).all()
+    assert list(model.threshold_.index) == ["cubic metric", "other metric"]
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict_set_mask(new), model.predict_set_mask(new))
+
+
+def test_labels_unseen_in_a_fold_score_infinity_and_are_made_up_for():
+    X = np.arange(60.0)[:, None]
+    y = np.repeat([2, 14], 30)
+    y[[0, 30]] = 62, 225
+    model = ConformalClassifier(GaussianNB(var_smoothing=0.1), coverage=0.9).fit(X, y)
+    assert np.isinf(model.calibration_scores_).nonzero()[0].tolist() == [0, 30]
+    assert np.isfinite(model.threshold_)
+    everything = model.predict_set_mask(X, coverage=0.98)
+    assert everything.all(), "2 of 60 labels are unseen: no shorter list covers 98 %"
+    assert model.classes_.tolist() == [2, 14, 62, 225]
+
+
+def test_a_small_group_lists_all_of_its_labels():
+    X = np.arange(103.0)[:, None]
+    y = np.repeat([14, 62, 225], [50, 50, 3])
+    model = ConformalClassifier(GaussianNB(), mondrian="crystal_system").fit(X, y)
+    assert model.threshold_["cubic"] == np.inf
+    assert np.isfinite(model.threshold_[["monoclinic", "orthorhombic"]]).all()
+    assert model.predict_set_mask(X)[:, 2].all()
+
+
+def test_a_group_that_the_calibration_did_not_meet_lists_everything(easy):
+    X, y = easy
+    model = ConformalClassifier(GaussianNB(), mondrian=lambda X: X[:, 0] > 100).fit(X, y)
+    assert not model.predict_set_mask(X[:5]).all()
+    X_new = X[:5].copy()
+    X_new[0, 0] = 101
+    assert model.predict_set_mask(X_new)[0].all()
+
+
+def test_groups_of_the_splitter_reach_it(crystals):
+    table, y, groups = crystals
+    X = table[CELL].head(300).to_numpy()
+    model = ConformalClassifier(GaussianNB(var_smoothing=1e-3), cv=GroupKFold(3))
+    with pytest.raises(ValueError, match="groups"):
+        model.fit(X, y[:300])
+    model.fit(X, y[:300], groups=groups[:300])
+    assert len(model.calibration_scores_) == 300
+
+
+def test_split_conformal_uses_the_held_out_rows_only(easy):
+    X, y = easy
+    model = ConformalClassifier(GaussianNB(), cv=ShuffleSplit(1, test_size=0.3, random_state=0))
+    model.fit(X, y)
+    assert len(model.calibration_scores_) == 900
+    assert model.estimator_.class_count_.sum() == 2100
+
+
+def test_composes_with_calibration_and_search(easy):
+    X, y = pd.DataFrame(easy[0]).add_prefix("x"), easy[1]
+    model = ConformalClassifier(TemperatureScaledClassifier(GaussianNB(), cv=2), cv=2)
+    search = GridSearchCV(model, {"estimator__estimator__var_smoothing": [1e-9, 10.0]}, cv=2)
+    search.fit(X, y)
+    assert search.best_params_ == {"estimator__estimator__var_smoothing": 1e-9}
+    assert search.best_estimator_.feature_names_in_.tolist() == list(X.columns)
+    assert search.predict(X).shape == (3000,)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "reason"),
+    [
+        ({"coverage": 1.0}, InvalidInputError, "'coverage' parameter of ConformalClassifier"),
+        ({"method": "APS"}, InvalidInputError, "'method' parameter"),
+        ({"mondrian": "lattice"}, InvalidInputError, "'mondrian' parameter"),
+        ({"mondrian": lambda X: X}, InvalidInputError, r"shape \(3000, 20\) for 3000 rows"),
+        ({"mondrian": "crystal_system"}, SpaceGroupError, "0"),
+        ({"cv": []}, InvalidInputError, "holds no row out"),
+    ],
+)
+def test_wrong_parameters(easy, parameters, error, reason):
+    with pytest.raises(error, match=reason):
+        ConformalClassifier(GaussianNB()).set_params(**parameters).fit(*easy)
