@@ -2,4 +2,10 @@
 
 from crystalml._lazy import lazy_exports
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {})
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "_bravais_space_group": ("BravaisSpaceGroupClassifier",),
+        "_log_volume": ("log_volume",),
+    },
+)
