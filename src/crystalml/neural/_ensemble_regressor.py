@@ -34,7 +34,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
     bootstrap : bool, default=False
         Train each member on as many rows as there are, drawn with replacement; with `groups`,
         whole groups are drawn. The members then differ more, and each knows less.
-    calibration_fraction : float or None, default=0.1
+    calibration_fraction : float or None, default=0.2
         Share of the rows given to `fit` that is kept from all members, for their early stopping
         too, to calibrate `predict_interval`; with `groups`, whole groups. ``None`` trains on all
         rows and believes the members.
@@ -114,7 +114,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
         n_members=5,
         *,
         bootstrap=False,
-        calibration_fraction=0.1,
+        calibration_fraction=0.2,
         n_jobs=None,
         random_state=None,
         progress=False,
