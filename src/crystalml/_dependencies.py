@@ -13,6 +13,7 @@ EXTRAS = {
     "onnxscript": "onnx",
     "pyarrow": "parquet",
     "pymatgen": "structures",
+    "pytorch_tabnet": "neural",
     "safetensors": "neural",
     "skorch": "neural",
     "torch": "neural",

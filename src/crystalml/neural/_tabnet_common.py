@@ -1,0 +1,187 @@
+"""What the TabNet estimators share: parameters, categorical columns and explanations."""
+
+from copy import deepcopy
+from functools import partial
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from crystalml._validation import Interval, StrOptions
+from crystalml.exceptions import InvalidInputError
+from crystalml.neural._batches import PREDICTION_ROWS, apply_in_slices, as_tensor
+from crystalml.neural._tabnet_columns import (
+    as_columns,
+    category_values,
+    encode,
+    find_categorical,
+    learn_categories,
+    with_codes,
+)
+from crystalml.neural._tabnet_masks import MASKS
+from crystalml.neural._tabnet_modules import average_unknown, explain
+from crystalml.neural._torch_state import threads
+
+TABNET_CONSTRAINTS = {
+    "n_d": [Interval(Integral, 1, None, closed="left")],
+    "n_a": [Interval(Integral, 1, None, closed="left")],
+    "n_steps": [Interval(Integral, 1, None, closed="left")],
+    "gamma": [Interval(Real, 1, None, closed="left")],
+    "n_independent": [Interval(Integral, 0, None, closed="left")],
+    "n_shared": [Interval(Integral, 0, None, closed="left")],
+    "mask_type": [StrOptions(set(MASKS))],
+    "momentum": [Interval(Real, 0, 1, closed="neither")],
+    "virtual_batch_size": [Interval(Integral, 2, None, closed="left")],
+    "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+    "embedding_dim": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "max_gradient_norm": [Interval(Real, 0, None, closed="neither"), None],
+}
+
+
+class TabNetExplanation(NamedTuple):
+    """What TabNet looked at: one entry per row in each field."""
+
+    importances: np.ndarray
+    masks: np.ndarray
+    contributions: np.ndarray
+
+
+class TabNetParameters:
+    """Parameters, categorical columns and explanations of a TabNet estimator."""
+
+    def explain(self, X):
+        """Return which columns the net looked at to answer, row by row.
+
+        Each step multiplies the columns by a mask whose entries are at least 0 and sum to 1, many
+        of them exactly 0, and contributes to the answer by the units it switches on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns as in `fit`.
+
+        Returns
+        -------
+        TabNetExplanation
+            A named tuple of float32 arrays:
+
+            importances : shape (n_samples, n_features)
+                Masks weighted by the contributions of their steps; rows sum to 1, or are 0 where
+                no step contributes.
+            masks : shape (n_samples, n_steps, n_features)
+                What each step looks at; sums to 1 over the columns.
+            contributions : shape (n_samples, n_steps)
+                Sum of the units of each step, which are at least 0.
+
+        Notes
+        -----
+        They say where the net looked, not what would happen if a column were different, and of two
+        columns that tell the same either may be chosen. Other seeds may give other explanations:
+        compare several nets before you draw conclusions.
+        """
+        answer = self._run(X, _single_precision, part=explain)
+        masks, contributions = answer[:, :, :-1], answer[:, :, -1]
+        weighted = np.einsum("nsf,ns->nf", masks, contributions)
+        total = weighted.sum(axis=1, keepdims=True)
+        importances = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
+        return TabNetExplanation(importances, masks, contributions)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.n_independent == self.n_shared == 0:
+            raise InvalidInputError(
+                f"{type(self).__name__}: n_independent and n_shared are both 0, which leaves no "
+                "layers. Set one of them to 1 or more."
+            )
+
+    def _encoder_parameters(self):
+        """Return the parameters that the modules of pretraining and of training have in common."""
+        names = ("n_d", "n_a", "n_steps", "gamma", "n_independent", "n_shared", "mask_type")
+        parameters = {
+            "virtual_batch_size": self.virtual_batch_size,
+            "momentum": self.momentum,
+            **{name: getattr(self, name) for name in names},
+        }
+        if len(self.categorical_features_):
+            parameters["categorical"] = self.categorical_features_.tolist()
+            parameters["cardinalities"] = [1 + len(known) for known in self.categories_]
+            parameters["dimensions"] = self._embedding_dims()
+        return parameters
+
+    def _embedding_dims(self):
+        """Return the width of the vectors of each categorical column."""
+        n_columns = len(self.categorical_features_)
+        if isinstance(self.embedding_dim, Integral):
+            return [int(self.embedding_dim)] * n_columns
+        widths = list(self.embedding_dim)
+        if len(widths) != n_columns or not all(isinstance(w, Integral) and w > 0 for w in widths):
+            raise InvalidInputError(
+                f"{type(self).__name__}: embedding_dim must be a whole number >= 1, or one for "
+                f"each of the {n_columns} categorical columns, got {self.embedding_dim!r}."
+            )
+        return [int(width) for width in widths]
+
+    def _validated(self, X, y, goes_on, **checks):
+        return super()._validated(self._with_codes(X, learn=not goes_on), y, goes_on, **checks)
+
+    def _inputs(self, X):
+        return super()._inputs(self._with_codes(X))
+
+    def _with_codes(self, X, *, learn=False):
+        """Replace categories by codes, and learn before what they are."""
+        if learn:
+            found = find_categorical(X, self.categorical_features, caller=type(self).__name__)
+            self.categorical_features_ = np.array(found, dtype=np.int64)
+            self.categories_ = self._learn_categories(as_columns(X) if found else X)
+        columns = self.categorical_features_.tolist()
+        if not columns:
+            return X
+        X = as_columns(X)
+        if not learn and X.shape[1:] != (self.n_features_in_,):
+            return X  # the checks that follow say what is wrong with it
+        pairs = zip(columns, self.categories_, strict=True)
+        codes = [encode(category_values(X, column), known) for column, known in pairs]
+        return with_codes(X, columns, codes)
+
+    def _learn_categories(self, X):
+        return [learn_categories(category_values(X, i)) for i in self.categorical_features_]
+
+    def _train(self, X, target, weight, train_rows, valid_rows, **arguments):
+        super()._train(X, target, weight, train_rows, valid_rows, **arguments)
+        codes = X[np.ix_(train_rows, self.categorical_features_)]
+        unseen = self.categorical_features_[(codes > 0).all(axis=0)]
+        if len(unseen):
+            average_unknown(self.net_.module_, unseen)
+        self.feature_importances_ = self._importances(X, weight, train_rows)
+
+    def _importances(self, X, weight, rows):
+        """Add up what the net looks at in some rows, slice by slice."""
+        module, device = self.net_.module_, self.net_.device
+        total = np.zeros(X.shape[1])
+        with threads(self.n_threads), torch.inference_mode():
+            for start in range(0, len(rows), PREDICTION_ROWS):
+                part = rows[start : start + PREDICTION_ROWS]
+                answer = explain(module, as_tensor(X[part], device)).double()
+                of_steps = answer[:, :, -1]
+                if weight is not None:
+                    of_steps = of_steps * as_tensor(weight[part], device)[:, None]
+                weighted = answer[:, :, :-1] * of_steps[:, :, None]
+                total += weighted.sum(dim=(0, 1)).cpu().numpy()
+        return total / total.sum() if total.sum() > 0 else total
+
+    def _apply(self, X, finish):
+        return self._run(X, finish)
+
+    def _run(self, X, finish, *, part=None):
+        """Run the net, or a part, in double precision: rounding in single depends on the batch."""
+        check_is_fitted(self)
+        rows = self._inputs(X).astype(np.float64)
+        module = deepcopy(self.net_.module_).double()
+        module = module if part is None else partial(part, module)
+        return apply_in_slices(self.net_, rows, finish, n_threads=self.n_threads, module=module)
+
+
+def _single_precision(output):
+    return output.float().cpu().numpy()

@@ -1,0 +1,60 @@
+"""The documentation of the parameters that all TabNet estimators share, written once."""
+
+from crystalml.neural._documentation import document_common
+
+_ENCODER_PARAMETERS = """
+n_d, n_a : int, default=64
+    Width of what a step decides, and of what it hands on for the next step to choose columns by.
+n_steps : int, default=5
+    Number of steps.
+gamma : float, default=1.5
+    How far columns may be used again: 1 leaves a step only what the steps before did not look
+    at, larger values let columns come back.
+mask_type : {"entmax", "sparsemax"}, default="sparsemax"
+    How scores become a mask; entmax (with alpha 1.5) zeroes fewer columns.
+n_independent, n_shared : int, default=2
+    Gated layers of each step: its own, and those that all steps have in common.
+virtual_batch_size : int, default=128
+    Rows that are normalised together in training (ghost batch normalisation), at most.
+momentum : float, default=0.02
+    Weight of a virtual batch in the running averages that predictions are normalised with. The
+    default needs a few hundred steps; shorter trainings need a larger one.
+max_gradient_norm : float or None, default=1.0
+    Longer gradients are shortened to this norm; ``None`` leaves them as they are.
+categorical_features : "from_dtype", array-like or None, default="from_dtype"
+    Columns whose values are names, not numbers: a truth value for each column, or positions, or
+    names of columns. ``"from_dtype"`` takes columns of a DataFrame that are categorical or text.
+embedding_dim : int or sequence of int, default=1
+    Width of the vector that is learned for each category: one number for all categorical columns,
+    or one for each of them.
+""".strip("\n")
+
+_ENCODER_ATTRIBUTES = """
+feature_importances_ : ndarray of shape (n_features_in_,)
+    How much the net looks at each column: `explain` summed over the training rows, with their
+    weights. They sum to 1, and are 0 where no step contributes anything.
+categorical_features_ : ndarray of int
+    Positions of the categorical columns.
+categories_ : list of ndarray
+    The categories of each of them, sorted; NaN, if any value was missing, is the last.
+""".strip("\n")
+
+_PRETRAINED_PARAMETER = """
+pretrained : TabNetPretrainer, FrozenEstimator or None, default=None
+    A fitted `TabNetPretrainer` of the same sizes and columns, whose encoder is what `fit` starts
+    from. Cloning, and so every search and cross-validation, forgets what a pretrainer has
+    learned: wrap it as ``sklearn.frozen.FrozenEstimator(pretrainer)``, which clones keep. A
+    pretrainer that is not fitted is refused.
+""".strip("\n")
+
+
+def document_tabnet(estimator_class):
+    """Fill the shared parameters and attributes into the docstring of a TabNet estimator."""
+    for mark, text in (
+        ("{encoder_parameters}", _ENCODER_PARAMETERS),
+        ("{encoder_attributes}", _ENCODER_ATTRIBUTES),
+        ("{pretrained_parameter}", _PRETRAINED_PARAMETER),
+    ):
+        lines = text.replace("\n", "\n    ")
+        estimator_class.__doc__ = estimator_class.__doc__.replace(mark, lines)
+    return document_common(estimator_class)

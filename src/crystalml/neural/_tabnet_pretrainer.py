@@ -1,0 +1,252 @@
+"""TabNet without labels: an encoder that has learned to fill in hidden columns."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import validate_data
+
+from crystalml._validation import Interval
+from crystalml.neural._base import BaseNetEstimator
+from crystalml.neural._tabnet_common import TABNET_CONSTRAINTS, TabNetParameters
+from crystalml.neural._tabnet_documentation import document_tabnet
+from crystalml.neural._tabnet_losses import ReconstructionLoss
+from crystalml.neural._tabnet_modules import TabNetPretraining
+
+
+@document_tabnet
+class TabNetPretrainer(
+    TabNetParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetEstimator
+):
+    """Self-supervised TabNet: hides columns of each row and learns to fill them in.
+
+    No label is used, so that it can learn from rows that have none. `TabNetClassifier` and
+    `TabNetRegressor` start from it by their parameter `pretrained`; as a transformer it gives
+    what the encoder makes of a row. Inputs are used as they come: put a ``StandardScaler``
+    before it, the same as before the estimator that starts from it.
+
+    Parameters
+    ----------
+    {encoder_parameters}
+    masking_ratio : float, default=0.5
+        Chance of each column of each row to be hidden in training.
+    n_independent_decoder, n_shared_decoder : int, default=1
+        Gated layers of the decoder: those of each step, and those common to all.
+    {common_parameters}
+
+    Attributes
+    ----------
+    {encoder_attributes}
+    {common_attributes}
+
+    See Also
+    --------
+    TabNetClassifier : Starts from it, and learns labels.
+    DescriptorAutoencoder : Learned descriptors from a smaller net.
+
+    Notes
+    -----
+    The loss is the squared error of the hidden inputs in units of their variance in the batch,
+    averaged over the hidden inputs of a row and over rows: about 1 is what the column means
+    achieve. The validation loss hides the same columns in every epoch, so that epochs can be
+    compared. Inputs are the columns, or the vectors of categories, which are learned too.
+
+    Whatever rows it is given, it learns from: pretraining on test rows, though without their
+    labels, lets the later net know them.
+
+    References
+    ----------
+    .. [1] S. Ö. Arik and T. Pfister, "TabNet: attentive interpretable tabular learning", AAAI 35
+       (2021) 6679-6687.
+
+    Examples
+    --------
+    Many rows, of which few have labels:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from crystalml import TabNetClassifier, TabNetPretrainer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X = X / 16 - 0.5
+    >>> sizes = {"n_d": 16, "n_a": 16, "n_steps": 3, "batch_size": 256, "random_state": 0}
+    >>> pretrainer = TabNetPretrainer(max_epochs=5, **sizes).fit(X[:1500])
+    >>> pretrainer.transform(X[1500:]).shape
+    (297, 16)
+    >>> net = TabNetClassifier(pretrained=FrozenEstimator(pretrainer), max_epochs=5, **sizes)
+    >>> net.fit(X[:300], y[:300]).predict_proba(X[1500:]).shape
+    (297, 10)
+    """
+
+    _module_class = TabNetPretraining
+    _criterion = ReconstructionLoss
+    _own_constraints = {  # noqa: RUF012
+        **TABNET_CONSTRAINTS,
+        "masking_ratio": [Interval(Real, 0, 1, closed="neither")],
+        "n_independent_decoder": [Interval(Integral, 0, None, closed="left")],
+        "n_shared_decoder": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_d=64,
+        n_a=64,
+        n_steps=5,
+        *,
+        gamma=1.5,
+        masking_ratio=0.5,
+        mask_type="sparsemax",
+        n_independent=2,
+        n_shared=2,
+        n_independent_decoder=1,
+        n_shared_decoder=1,
+        virtual_batch_size=128,
+        momentum=0.02,
+        max_gradient_norm=1.0,
+        categorical_features="from_dtype",
+        embedding_dim=1,
+        optimizer="adam",
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        scheduler="step",
+        batch_size=1024,
+        max_epochs=200,
+        patience=30,
+        min_delta=1e-4,
+        validation_fraction=0.1,
+        validation_splitter=None,
+        random_state=None,
+        warm_start=False,
+        device="cpu",
+        n_threads=1,
+        callbacks=None,
+        progress=False,
+        verbose=False,
+    ):
+        self.n_d = n_d
+        self.n_a = n_a
+        self.n_steps = n_steps
+        self.gamma = gamma
+        self.masking_ratio = masking_ratio
+        self.mask_type = mask_type
+        self.n_independent = n_independent
+        self.n_shared = n_shared
+        self.n_independent_decoder = n_independent_decoder
+        self.n_shared_decoder = n_shared_decoder
+        self.virtual_batch_size = virtual_batch_size
+        self.momentum = momentum
+        self.max_gradient_norm = max_gradient_norm
+        self.categorical_features = categorical_features
+        self.embedding_dim = embedding_dim
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.scheduler = scheduler
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.min_delta = min_delta
+        self.validation_fraction = validation_fraction
+        self.validation_splitter = validation_splitter
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.device = device
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.progress = progress
+        self.verbose = verbose
+
+    def fit(self, X, y=None, groups=None):
+        """Learn to fill in hidden columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, numeric ones best scaled to about unit variance, none of them missing.
+        y : object, default=None
+            Not used: no label enters.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never split between training and validation.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        self._check_parameters()
+        goes_on = self.warm_start and hasattr(self, "net_")
+        X = validate_data(
+            self,
+            self._with_codes(X, learn=not goes_on),
+            reset=not goes_on,
+            dtype=np.float32,
+            order="C",
+            ensure_min_samples=2,
+        )
+        if not goes_on:
+            self._random_state = self._new_random_state()
+        no_target = np.zeros(len(X), dtype=np.float32)
+        parts = self._split(X, y, no_target, groups, np.arange(len(X)))
+        self._train(X, no_target, None, *parts, previous=goes_on)
+        return self
+
+    def transform(self, X):
+        """Return what the encoder makes of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns as in `fit`.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_samples, n_d)
+            The decisions of all steps, summed: what the output layer of a later net sees.
+        """
+        return self._run(X, _values, part=TabNetPretraining.encode)
+
+    def score(self, X, y=None):  # noqa: ARG002
+        """Return minus the loss of rows, with columns hidden as in validation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns as in `fit`.
+        y : object, default=None
+            Not used.
+
+        Returns
+        -------
+        float
+            At most 0; higher is better.
+        """
+        return -float(self._run(X, _loss_of_rows).mean())
+
+    @property
+    def _n_features_out(self):
+        return self.net_.module_.encoder.n_d
+
+    @property
+    def _n_outputs(self):
+        return None
+
+    def _module_parameters(self, n_inputs, _):
+        return {
+            "n_inputs": n_inputs,
+            "masking_ratio": self.masking_ratio,
+            "n_independent_decoder": self.n_independent_decoder,
+            "n_shared_decoder": self.n_shared_decoder,
+            **self._encoder_parameters(),
+        }
+
+    def _strata(self, rows):
+        return np.zeros(len(rows), dtype=np.int64)
+
+
+def _values(output):
+    return output.cpu().numpy()
+
+
+def _loss_of_rows(output):
+    """Return the loss of a slice, once for each of its rows."""
+    loss = ReconstructionLoss()(output)
+    return loss.expand(len(output[0])).cpu().numpy()
