@@ -37,6 +37,8 @@ class TestAllowed:
             ("extinction:P n a 21", [33, 62]),
             ("extinction: Pnma", [33, 62]),
             ("extinction:P 1 21/n 1", [14]),
+            ("extinction:P n a -", [33, 62]),
+            ("extinction:4/mmm P - 21 -", [90, 113]),
             ({"extinction:P n m a", 2}, [2, 33, 62]),
         ],
     )
@@ -49,8 +51,10 @@ class TestAllowed:
             allowed_numbers(allowed, caller="someone")
 
     def test_unknown_symbol_and_empty_list(self):
-        with pytest.raises(InvalidInputError, match="'Q n a' is no space group"):
+        with pytest.raises(InvalidInputError, match="'Q n a' agrees with no space group"):
             allowed_numbers("extinction:Q n a")
+        with pytest.raises(InvalidInputError, match="occurs in the Laue classes"):
+            allowed_numbers("extinction:P - - -")
         with pytest.raises(InvalidInputError, match="empty"):
             allowed_numbers([])
 

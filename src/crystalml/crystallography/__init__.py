@@ -11,6 +11,7 @@ from crystalml.crystallography._cell import (
 )
 from crystalml.crystallography._elements import ELEMENTS
 from crystalml.crystallography._extinction import extinction_class
+from crystalml.crystallography._extinction_symbols import spacegroups_of_extinction_symbol
 from crystalml.crystallography._formula import FormulaTable, parse_formula, parse_formulas
 from crystalml.crystallography._formula_names import (
     anonymous_formula,
@@ -80,5 +81,6 @@ __all__ = [
     "spacegroup_number",
     "spacegroup_symbol",
     "spacegroups_of_bravais_lattice",
+    "spacegroups_of_extinction_symbol",
     "validate_cells",
 ]

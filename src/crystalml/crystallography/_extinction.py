@@ -40,7 +40,8 @@ def extinction_class(number):
 
     See Also
     --------
-    crystalml.crystallography.find_spacegroup : From any symbol to the number.
+    spacegroups_of_extinction_symbol : The same from a symbol such as P n a -.
+    find_spacegroup : From any symbol of a group to its number.
 
     Notes
     -----
@@ -94,6 +95,13 @@ def _fingerprint(number):
         operations.systematic_absences(np.ascontiguousarray(indices[:, order])) for order in orders
     )
     return laue, min(np.packbits(pattern).tobytes() for pattern in absent)
+
+
+@cache
+def count_absences(number):
+    """Count the absent reflections among those that are compared."""
+    operations = gemmi.find_spacegroup_by_number(number).operations()
+    return int(np.sum(operations.systematic_absences(_indices())))
 
 
 @cache

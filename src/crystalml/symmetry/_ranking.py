@@ -14,8 +14,9 @@ from crystalml.crystallography import (
     find_spacegroup,
     spacegroup_symbol,
     spacegroups_of_bravais_lattice,
+    spacegroups_of_extinction_symbol,
 )
-from crystalml.exceptions import InvalidInputError
+from crystalml.exceptions import InvalidInputError, SpaceGroupError
 
 EXTINCTION = "extinction:"
 
@@ -30,8 +31,10 @@ def allowed_numbers(allowed, *, caller="rank"):
         - a Bravais lattice, such as ``"oI"``;
         - a crystal system, such as ``"tetragonal"`` (``"trigonal"`` and ``"hexagonal"`` are the
           crystal systems; for the hexagonal lattice say ``"hP"``, for the rhombohedral ``"hR"``);
-        - ``"extinction:P n a 21"``: the groups with the Laue class and the systematic absences
-          of the one named, by any Hermann-Mauguin or Hall symbol;
+        - ``"extinction:P n a -"``: the groups with this extinction symbol, before which the
+          Laue class may stand, as in ``"extinction:4/mmm P - 21 -"``; or, named by any
+          Hermann-Mauguin or Hall symbol, those with the Laue class and the systematic absences
+          of a group, as in ``"extinction:P n a 21"``;
         - a number, 1-230;
         - several of these: what any of them allows.
     caller : str, default="rank"
@@ -72,21 +75,25 @@ def _numbers_of(entry, caller):
             return _extinction_numbers(entry, caller)
     raise InvalidInputError(
         f"{caller}: allowed has {entry!r}; give a Bravais lattice ({', '.join(BRAVAIS_LATTICES)}), "
-        f"a crystal system ({', '.join(CRYSTAL_SYSTEMS)}), 'extinction:' followed by the symbol of "
-        "a space group, a space-group number from 1 to 230, or a list of these."
+        f"a crystal system ({', '.join(CRYSTAL_SYSTEMS)}), 'extinction:' followed by an extinction "
+        "symbol or a space group, a space-group number from 1 to 230, or a list of these."
     )
 
 
 def _extinction_numbers(entry, caller):
-    """Return the groups that share the absences of the one that `entry` names."""
+    """Return the groups with the extinction symbol, or the absences of the group, named."""
     symbol = entry.removeprefix(EXTINCTION).strip()
     setting = find_spacegroup(symbol)
-    if setting is None:
+    if setting is not None:
+        return extinction_class(setting.number)
+    try:
+        return spacegroups_of_extinction_symbol(symbol)
+    except SpaceGroupError as error:
+        reason = str(error).removeprefix("spacegroups_of_extinction_symbol: ")
         raise InvalidInputError(
-            f"{caller}: allowed is {entry!r}, but {symbol!r} is no space group that is known. "
-            "Name any group that has these absences, such as 'extinction:P n a 21'."
-        )
-    return extinction_class(setting.number)
+            f"{caller}: allowed is {entry!r}, which names no absences: {reason} Any space group "
+            "that has them may be named instead, such as 'extinction:P n a 21'."
+        ) from None
 
 
 def restrict_probabilities(probabilities, classes, allowed, *, caller="rank"):

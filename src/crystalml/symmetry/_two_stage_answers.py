@@ -96,9 +96,10 @@ class TwoStageAnswers:
         allowed : None, str, int or iterable, default=None
             What is known from elsewhere; other space groups are excluded and the
             probabilities of those that stay made to sum to one. A Bravais lattice
-            (``"oI"``), a crystal system (``"tetragonal"``), ``"extinction:P n a 21"`` for the
-            groups with the Laue class and the systematic absences of the one named, a number,
-            or a list of these for what any of them allows.
+            (``"oI"``), a crystal system (``"tetragonal"``), an extinction symbol
+            (``"extinction:P n a -"``, with the Laue class where it is ambiguous, or the symbol
+            of any group with these absences), a number, or a list of these for what any of
+            them allows.
 
         Returns
         -------
