@@ -1,5 +1,6 @@
 """Chunks of files, run in order by any joblib backend."""
 
+import pickle
 import threading
 import time
 
@@ -8,7 +9,7 @@ import pytest
 
 from crystalml.io import _chunks
 from crystalml.io._chunks import chunks_of, run_in_order
-from crystalml.io._sources import Source
+from crystalml.io._source import Member, Source, SourceList
 
 
 def squares(numbers):
@@ -55,6 +56,7 @@ def test_errors_of_the_source_come_after_what_was_taken(backend, error):
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
 def test_few_chunks_are_taken_ahead(backend, monkeypatch):
     monkeypatch.setattr(_chunks, "_CHUNKS_IN_WINDOW", 3)
+    monkeypatch.setattr(_chunks, "_CHUNKS_IN_LIST", 3)
     taken = []
 
     def chunks():
@@ -65,17 +67,50 @@ def test_few_chunks_are_taken_ahead(backend, monkeypatch):
     with joblib.parallel_config(backend=backend):
         for done, _ in enumerate(run_in_order(squares, chunks(), 2)):
             time.sleep(0.01)  # a slow consumer
-            assert len(taken) <= max(done + 6, 3) + 1
+            assert len(taken) <= max(done, _chunks._SERIAL_CHUNKS) + 6 + 1
     assert len(taken) == len(CHUNKS)
 
 
-def test_few_chunks_stay_in_this_process():
+def test_few_chunks_and_the_first_of_many_stay_in_this_process():
     def thread(chunk):
         return threading.get_ident()
 
+    here, few = threading.get_ident(), _chunks._SERIAL_CHUNKS
     with joblib.parallel_config(backend="threading", n_jobs=2):
-        assert list(run_in_order(thread, CHUNKS[:2], None)) == [threading.get_ident()] * 2
-        assert threading.get_ident() not in list(run_in_order(thread, CHUNKS, None))
+        assert list(run_in_order(thread, CHUNKS[:few], None)) == [here] * few
+        found = list(run_in_order(thread, CHUNKS, None))
+    assert found[:few] == [here] * few
+    assert here not in found[few:]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_chunks", [0, 3, 7])
+def test_error_of_the_source_comes_after_the_first_chunks(n_jobs, n_chunks):
+    def chunks():
+        yield from CHUNKS[:n_chunks]
+        raise KeyboardInterrupt
+
+    found = []
+    with joblib.parallel_config(backend="threading"), pytest.raises(KeyboardInterrupt):
+        found.extend(run_in_order(squares, chunks(), n_jobs))
+    few = min(n_chunks, _chunks._SERIAL_CHUNKS)
+    assert found[:few] == [squares(chunk) for chunk in CHUNKS[:few]]
+
+
+def test_sources_travel_whole():
+    sources = SourceList(
+        [
+            Source("a.cif", path="a.cif", n_bytes=3, mtime_ns=10**18),
+            Source("b", data=b"data_", max_size=7),
+            Source("c", error="no"),
+            Source("z/d", path="z", n_bytes=1, member=Member(10, 2, 1, 77, 8)),
+        ]
+    )
+    for some in (sources, SourceList(sources[:1]), SourceList()):
+        back = pickle.loads(pickle.dumps(some))
+        assert back == some
+        assert type(back) is SourceList
+        assert [type(source.member) for source in back] == [type(s.member) for s in some]
 
 
 def test_chunks_are_limited_in_length_and_in_size(monkeypatch):

@@ -42,7 +42,8 @@ def where(chunk):
     return get_worker().address
 
 
-def test_chunks_go_to_both_workers(on_dask):
+def test_chunks_go_to_both_workers(on_dask, monkeypatch):
+    monkeypatch.setattr(_chunks, "_SERIAL_CHUNKS", 0)
     found = set(_chunks.run_in_order(where, [[n] for n in range(40)], None))
     assert found == set(on_dask.scheduler_info()["workers"])
 

@@ -19,7 +19,7 @@ from crystalml._schema import STATUSES, TABLE_COLUMNS
 from crystalml.exceptions import InvalidInputError, ParquetError
 from crystalml.io import _chunks, cifs_to_parquet, read_cifs
 from crystalml.io._parquet import _parts, _write
-from crystalml.io._table import READER_FAILED, records_of_source
+from crystalml.io._records import READER_FAILED, records_of_source
 
 MINERALS = sorted((Path(ase.__path__[0]) / "test" / "testdata" / "minerals").glob("*.cif"))
 SCRIPT = Path(__file__).parent / "killed_runs.py"
@@ -366,20 +366,20 @@ def test_impossible_parameters(tmp_path, wrong):
 
 
 def test_a_failing_reader_costs_one_row(tmp_path, monkeypatch):
-    from crystalml.io import _table
+    from crystalml.io import _records
 
     def broken(data, name):
         if "lamo" in name:
             raise ZeroDivisionError("no such luck")
         return real(data, name)
 
-    real = _table.read_records
+    real = _records.read_records
     names = [path.with_stem("lamo") if n == 3 else path for n, path in enumerate(MINERALS)]
     sources = []
     for name, path in zip(names, MINERALS, strict=True):
         (tmp_path / name.name).write_bytes(path.read_bytes())
         sources.append(tmp_path / name.name)
-    monkeypatch.setattr(_table, "read_records", broken)
+    monkeypatch.setattr(_records, "read_records", broken)
     table = read_cifs(sources)
     assert (table["status"] == "ok").sum() == len(MINERALS) - 1
     assert table.loc[3, "error"] == f"{READER_FAILED}: ZeroDivisionError: no such luck"

@@ -5,11 +5,16 @@ from itertools import chain, islice
 import joblib
 from joblib.parallel import get_active_backend
 
+from crystalml.io._source import SourceList
+
 # Starting processes pays from some thousand small files on. A chunk is large enough to keep a
-# worker busy much longer than its dispatch takes, and what is sent to a worker stays small.
-_CHUNK_FILES, _CHUNK_BYTES, _CHUNK_HELD = 1000, 128_000_000, 8_000_000
-_SERIAL_CHUNKS = 2
-_CHUNKS_AHEAD, _CHUNKS_IN_WINDOW = 2, 8  # per worker
+# worker busy much longer than its dispatch takes, and small enough that all end at about the
+# same time; what is sent to a worker stays small.
+_CHUNK_FILES, _CHUNK_BYTES, _CHUNK_HELD = 500, 64_000_000, 8_000_000
+_SERIAL_CHUNKS = 4
+# At the end of a window workers wait for one another. What is done waits in memory, for the one
+# who asked, for as long as a whole window at worst.
+_CHUNKS_AHEAD, _CHUNKS_IN_WINDOW, _CHUNKS_IN_LIST = 2, 64, 8  # per worker
 
 
 def read_in_chunks(sources, n_jobs, *, read):
@@ -19,47 +24,50 @@ def read_in_chunks(sources, n_jobs, *, read):
 
 def chunks_of(sources):
     """Group sources into lists of limited length, size on disk and size in memory."""
-    chunk, size, held = [], 0, 0
+    chunk, size, held = SourceList(), 0, 0
     for source in sources:
         chunk.append(source)
         size += source.size
         held += len(source.data or b"")
         if len(chunk) >= _CHUNK_FILES or size >= _CHUNK_BYTES or held >= _CHUNK_HELD:
             yield chunk
-            chunk, size, held = [], 0, 0
+            chunk, size, held = SourceList(), 0, 0
     if chunk:
         yield chunk
 
 
 def run_in_order(function, chunks, n_jobs):
-    """Yield ``function(chunk)`` for each chunk in order, a bounded number of them ahead."""
+    """Yield ``function(chunk)`` for each chunk in order, a bounded number of them ahead.
+
+    The first few are done in this process, while others are being started.
+    """
     chunks = iter(chunks)
-    first = list(islice(chunks, _SERIAL_CHUNKS + 1))
-    is_short = len(first) <= _SERIAL_CHUNKS
-    chunks = chain(_emptied(first), chunks)
-    n_workers = 1 if is_short else joblib.effective_n_jobs(n_jobs)
-    if n_workers == 1:
-        return map(function, chunks)
-    return _run_in_windows(function, chunks, n_jobs, n_workers)
+    start = _Some(chunks, _SERIAL_CHUNKS + 1)
+    first = list(start)
+    if len(first) <= _SERIAL_CHUNKS or joblib.effective_n_jobs(n_jobs) == 1:
+        return map(function, chain(_emptied(first), start.rest()))
+    beyond = first.pop()
+    return _run_in_windows(function, first, chain(_emptied([beyond]), chunks), n_jobs)
 
 
-def _run_in_windows(function, chunks, n_jobs, n_workers):
+def _run_in_windows(function, first, chunks, n_jobs):
     """Run a limited number of chunks after another, as joblib does not wait for its consumer."""
     backend, _ = get_active_backend()
     has_generators = getattr(backend, "supports_return_generator", False)
+    n_workers = joblib.effective_n_jobs(n_jobs)
     run = joblib.Parallel(
         n_jobs=n_jobs,
         return_as="generator" if has_generators else "list",
         batch_size=1,  # larger ones would hold back what is done, and hold more in memory
         pre_dispatch=_CHUNKS_AHEAD * n_workers,
     )
-    window = _CHUNKS_IN_WINDOW * n_workers
+    window = (_CHUNKS_IN_WINDOW if has_generators else _CHUNKS_IN_LIST) * n_workers
     while True:
         some = _Some(chunks, window)
-        yield from run(joblib.delayed(function)(chunk) for chunk in some)
-        if some.error is not None:
-            raise some.error
-        if some.n_taken < window:
+        results = run(joblib.delayed(function)(chunk) for chunk in some)
+        yield from map(function, _emptied(first))
+        yield from results
+        if some.is_last():
             return
 
 
@@ -78,15 +86,26 @@ class _Some:
 
     def __init__(self, items, n_most):
         self._items, self._n_most = items, n_most
-        self.n_taken, self.error = 0, None
+        self._n_taken, self._error = 0, None
 
     def __iter__(self):
         try:
             for item in islice(self._items, self._n_most):
-                self.n_taken += 1
+                self._n_taken += 1
                 yield item
         except BaseException as error:  # noqa: BLE001
-            self.error = error
+            self._error = error
+
+    def is_last(self):
+        """Tell whether there are no more items; raises what the iterator raised."""
+        if self._error is not None:
+            raise self._error
+        return self._n_taken < self._n_most
+
+    def rest(self):
+        """Yield the items that were not taken; raises what the iterator raised."""
+        if not self.is_last():
+            yield from self._items
 
 
 class _CountAnd:

@@ -1,11 +1,13 @@
 """One CIF to a table."""
 
 from crystalml.exceptions import InvalidInputError
-from crystalml.io._sources import single_source
-from crystalml.io._table import build_table, raise_first_error, records_of_source
+from crystalml.io._records import records_of_source
+from crystalml.io._sources import check_max_file_size, single_source
+from crystalml.io._table import build_table, raise_first_error
+from crystalml.io._unpack import MAX_FILE_SIZE
 
 
-def read_cif(source, *, on_error="report"):
+def read_cif(source, *, on_error="report", max_file_size=MAX_FILE_SIZE):
     """Read one CIF file into a table with one row per data block that has a cell.
 
     Parameters
@@ -17,6 +19,9 @@ def read_cif(source, *, on_error="report"):
     on_error : {"report", "raise"}, default="report"
         What to do with a file that gives no cell: ``"report"`` returns one row whose
         ``status`` and ``error`` say why; ``"raise"`` raises one sentence.
+    max_file_size : int, default=268435456
+        Bytes, as stored or unpacked, beyond which the file is not read, as in
+        :func:`read_cifs`.
 
     Returns
     -------
@@ -29,7 +34,8 @@ def read_cif(source, *, on_error="report"):
         With ``on_error="raise"``, if the file cannot be read or has no complete and possible
         cell.
     InvalidInputError
-        If `source` is none of the allowed types.
+        If `source` is none of the allowed types, or another parameter is not one of its
+        choices.
 
     Examples
     --------
@@ -49,7 +55,9 @@ def read_cif(source, *, on_error="report"):
         raise InvalidInputError(
             f"read_cif: on_error must be 'report' or 'raise', got {on_error!r}."
         )
-    table = build_table(records_of_source(single_source(source, caller="read_cif")))
+    check_max_file_size(max_file_size, caller="read_cif")
+    file = single_source(source, caller="read_cif", max_size=max_file_size)
+    table = build_table(records_of_source(file))
     if on_error == "raise":
         raise_first_error(table, caller="read_cif")
     return table

@@ -1,14 +1,19 @@
 """A transformer from CIF files to table rows, for the front of a pipeline."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from crystalml._schema import TABLE_COLUMNS
-from crystalml._validation import StrOptions, check_parameters
+from crystalml._validation import Interval, StrOptions, check_parameters
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._chunks import read_in_chunks
+from crystalml.io._columns import join_columns
+from crystalml.io._records import columns_of_first
 from crystalml.io._sources import single_source
-from crystalml.io._table import build_table, first_records_of, raise_first_error
+from crystalml.io._table import raise_first_error, table_of
+from crystalml.io._unpack import MAX_FILE_SIZE
 
 
 class CIFReader(TransformerMixin, BaseEstimator):
@@ -27,6 +32,9 @@ class CIFReader(TransformerMixin, BaseEstimator):
         (its ``status`` and ``error`` say why), ``"raise"`` raises one sentence.
     n_jobs : int, default=None
         Number of processes, as in :func:`read_cifs`.
+    max_file_size : int, default=268435456
+        Bytes, as stored or unpacked, beyond which a file is not read, as in
+        :func:`read_cifs`: its row says so.
 
     See Also
     --------
@@ -51,12 +59,14 @@ class CIFReader(TransformerMixin, BaseEstimator):
         "columns": [None, list, tuple],
         "on_error": [StrOptions({"nan", "raise"})],
         "n_jobs": [None, int, np.integer],
+        "max_file_size": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, columns=None, on_error="nan", n_jobs=None):
+    def __init__(self, columns=None, on_error="nan", n_jobs=None, max_file_size=MAX_FILE_SIZE):
         self.columns = columns
         self.on_error = on_error
         self.n_jobs = n_jobs
+        self.max_file_size = max_file_size
 
     def fit(self, X, y=None):  # noqa: ARG002
         """Check the parameters; nothing is learned.
@@ -98,13 +108,14 @@ class CIFReader(TransformerMixin, BaseEstimator):
         """
         self._check(X)
         index = X.index if hasattr(X, "iloc") else None
-        sources = (single_source(source, caller="CIFReader") for source in X)
-        records = []
-        for _, found in read_in_chunks(sources, self.n_jobs, read=first_records_of):
+        limit = self.max_file_size
+        sources = (single_source(source, caller="CIFReader", max_size=limit) for source in X)
+        pieces = []
+        for _, found in read_in_chunks(sources, self.n_jobs, read=columns_of_first):
             if self.on_error == "raise":
-                raise_first_error(build_table(found), caller="CIFReader")
-            records.extend(found)
-        table = build_table(records)[list(self.get_feature_names_out())]
+                raise_first_error(found, caller="CIFReader")
+            pieces.append(found)
+        table = table_of(join_columns(pieces))[list(self.get_feature_names_out())]
         return table if index is None else table.set_index(index)
 
     def get_feature_names_out(self, input_features=None):  # noqa: ARG002

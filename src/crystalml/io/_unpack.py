@@ -62,23 +62,44 @@ def open_unpacked(raw):
     return raw
 
 
-class ForwardFile:
-    """What tarfile needs to walk an archive once from its start to its end.
+class GuardedFile:
+    """What tarfile needs of an archive that is not compressed.
 
-    It never seeks back in the packed stream, which would unpack it again from the start, and
-    refuses to read more than `limit` bytes (and some megabytes) at once: a header that claims
-    to be that long is an attack on the memory.
+    It refuses to read more than `limit` bytes (and some megabytes) at once: a header that
+    claims to be that long is an attack on the memory.
     """
 
     def __init__(self, file, limit):
         self._file, self._limit = file, max(limit, _LARGEST_PIECE)
-        self._position, self._last, self._kept = 0, b"", b""
 
     def read(self, size):
         """Return up to `size` bytes."""
         if size > self._limit:
             raise tarfile.ReadError(f"an item of the archive claims {size} bytes")
-        data = self._file.read(max(size - len(self._kept), 0))
+        return self._file.read(size)
+
+    def seek(self, position):
+        """Move to `position`."""
+        return self._file.seek(position)
+
+    def tell(self):
+        """Position in the archive."""
+        return self._file.tell()
+
+
+class ForwardFile(GuardedFile):
+    """What tarfile needs to walk an archive once from its start to its end.
+
+    It never seeks back in the packed stream, which would unpack it again from the start.
+    """
+
+    def __init__(self, file, limit):
+        super().__init__(file, limit)
+        self._position, self._last, self._kept = 0, b"", b""
+
+    def read(self, size):
+        """Return up to `size` bytes."""
+        data = super().read(size - len(self._kept))
         if self._kept:
             data, self._kept = self._kept + data, b""
         if data:

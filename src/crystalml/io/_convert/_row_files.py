@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from crystalml.exceptions import CIFError
-from crystalml.io._sources import READ_ERRORS, Source, iterate_sources, reason
+from crystalml.io._source import READ_ERRORS, Source, reason
+from crystalml.io._sources import iterate_sources
 
 _IN_MEMORY = ("<text>", "<bytes>", "<file>")
 

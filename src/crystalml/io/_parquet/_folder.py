@@ -10,14 +10,13 @@ from crystalml._version import __version__
 from crystalml.exceptions import ParquetError
 from crystalml.io._atomic import sync_folder, write_atomically
 from crystalml.io._manifest import AppendOnlyManifest, ManifestBusyError
-from crystalml.io._parquet._parts import to_parquet_bytes
 from crystalml.io._parquet._run_summary import RunSummary
+from crystalml.io._parquet._schemas import source_schema, table_schema, to_parquet_bytes
 
 # Readers of Parquet data sets pass over names that begin with "_" or ".".
 MANIFEST_NAME, SOURCES_NAME, STAGING_NAME = "_manifest.jsonl", "_sources", ".incoming"
 _PART_NAME = re.compile(r"part-\d{5,}\.parquet")
-_FORMAT = 1
-FINISHED, MISSING, CHANGED = "finished", "missing", "changed"
+_FORMAT = 2
 
 
 class ParquetFolder:
@@ -76,12 +75,13 @@ class ParquetFolder:
             total.add(RunSummary(**record["summary"]))
         return total
 
-    def state(self, part, inputs):
-        """Tell whether a part is finished, missing, or was written from other inputs."""
-        record = self._parts.get(part)
-        if record is None:
-            return MISSING
-        return FINISHED if record["inputs"] == inputs else CHANGED
+    def has(self, part):
+        """Tell whether a part was finished, from whatever files."""
+        return part in self._parts
+
+    def has_from(self, part, stamps):
+        """Tell whether a part that was finished was read from these files."""
+        return self._parts[part]["inputs"] == digest(stamps)
 
     def difference(self, part, stamps):
         """Say which file of a finished part is another one now."""
@@ -89,25 +89,25 @@ class ParquetFolder:
 
         columns = ["source", "size", "mtime_ns", "sha256"]
         before = parquet.read_table(self._sources_path(part), columns=columns).to_pylist()
-        for old, new in zip_longest(before, stamps):
+        for old, new in zip_longest(before, zip(*stamps, strict=True)):
             if old is None:
-                return f"{new.name!r} is new"
+                return f"{new[0]!r} is new"
             if new is None:
                 return f"{old['source']!r} is gone"
-            if old["source"] != new.name:
-                return f"{new.name!r} stands where {old['source']!r} was"
+            if old["source"] != new[0]:
+                return f"{new[0]!r} stands where {old['source']!r} was"
             if tuple(old.values())[1:] != new[1:]:
-                return f"{new.name!r} has changed"
+                return f"{new[0]!r} has changed"
         return "names differ in bytes that are no UTF-8"
 
-    def write(self, part, tables, sources, summary, inputs):
+    def write(self, part, tables, sources, summary, stamps):
         """Write a part so that it is there whole, with its manifest, or not at all."""
         staging = self.folder / STAGING_NAME
         staging.mkdir(exist_ok=True)
         (self.folder / SOURCES_NAME).mkdir(exist_ok=True)
-        body = to_parquet_bytes(tables)
+        body = to_parquet_bytes(tables, table_schema())
         for path, content in (
-            (self._sources_path(part), to_parquet_bytes(sources)),
+            (self._sources_path(part), to_parquet_bytes(sources, source_schema())),
             (self._part_path(part), body),
         ):
             write_atomically(path, content, unfinished=staging / path.name)
@@ -116,7 +116,7 @@ class ParquetFolder:
             "part": part,
             "file": self._part_path(part).name,
             "bytes": body.size,
-            "inputs": inputs,
+            "inputs": digest(stamps),
             "summary": asdict(summary),
         }
         self._manifest.append(**record)
@@ -178,6 +178,6 @@ class ParquetFolder:
 
 
 def digest(stamps):
-    """Checksum of the files of a part: their order, names, sizes, and times or contents."""
-    text = "\n".join(map(repr, stamps))
+    """Checksum of the files of a part: their names, sizes, and times or contents, in order."""
+    text = repr([tuple(column) for column in stamps])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,28 +1,19 @@
 """From files to a piece of a Parquet data set: what a worker does, and what it sends back."""
 
+import hashlib
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from crystalml._dependencies import import_optional
-from crystalml._schema import STATUSES, TABLE_COLUMNS
+from crystalml._schema import STATUSES
+from crystalml.io._columns import Masked, columns_of
+from crystalml.io._parquet._packing import pack
 from crystalml.io._parquet._run_summary import RunSummary
-from crystalml.io._sources import Source
-from crystalml.io._table import build_table, records_of_source
+from crystalml.io._records import records_of_source
+from crystalml.io._source import SourceList
 
-_ARROW_TYPES = {"object": "string", "float64": "float64", "Int64": "int64", "boolean": "bool_"}
-# The manifest of the sources: one row per file.
-SOURCE_COLUMNS = {
-    "source": "string",
-    "size": "int64",
-    "mtime_ns": "int64",
-    "sha256": "string",
-    "status": "string",
-    "n_rows": "int32",
-    "seconds": "float64",
-}
+_RANK = {status: rank for rank, status in enumerate(STATUSES)}
 
 
 class Stamp(NamedTuple):
@@ -38,70 +29,82 @@ class Chunk(NamedTuple):
     """Some files of one part of the data set, on their way to a worker."""
 
     part: int
-    digest: str | None  # of all files of the part, with its last chunk
-    sources: list[Source]
-    stamps: list[Stamp]
+    is_last: bool  # of its part
+    sources: SourceList
 
 
 class ChunkResult(NamedTuple):
-    """What became of a chunk: two Arrow tables and a summary."""
+    """What became of a chunk: packed columns, stamps (column by column) and a summary."""
 
     part: int
-    digest: str | None
-    table: object
-    sources: object
+    is_last: bool
+    table: dict
+    sources: dict
+    stamps: list
     summary: RunSummary
+
+
+def stamp_of(source):
+    """Tell what a file is now, without reading it if it has a time."""
+    if source.mtime_ns is not None:
+        return Stamp(source.name, source.n_bytes, source.mtime_ns, None)
+    data = source.loaded().data
+    if data is None:
+        return Stamp(source.name, None, None, None)
+    return Stamp(source.name, len(data), None, hashlib.sha256(data).hexdigest())
 
 
 def read_chunk(chunk):
     """Read the files of a chunk; this runs in a worker."""
-    records, n_rows, seconds = [], [], []
+    records, stamps, n_rows, seconds = [], [], [], []
     for source in chunk.sources:
         start = perf_counter()
-        found = records_of_source(source)
+        file = source.loaded() if source.mtime_ns is None else source
+        found = records_of_source(file)
         seconds.append(perf_counter() - start)
+        stamps.append(stamp_of(file))
         n_rows.append(len(found))
         records.extend(found)
-    table = build_table(records)
-    stamps = [stamp._replace(name=_utf8(stamp.name)) for stamp in chunk.stamps]
-    sources = pd.DataFrame(stamps, columns=list(Stamp._fields), dtype=object)
-    sources = sources.rename(columns={"name": "source"})
-    sources = sources.astype({"size": "Int64", "mtime_ns": "Int64"})  # no float has all digits
-    sources["status"] = _worst_status(table["status"], n_rows)
-    sources["n_rows"], sources["seconds"] = n_rows, seconds
+    stamps = list(zip(*stamps, strict=True))
+    columns = columns_of(records)
+    sources = _source_columns(stamps, columns["status"], n_rows, seconds)
     return ChunkResult(
         chunk.part,
-        chunk.digest,
-        to_arrow(table, {name: _ARROW_TYPES[c.dtype] for name, c in TABLE_COLUMNS.items()}),
-        to_arrow(sources, SOURCE_COLUMNS),
-        RunSummary.of(table, sources),
+        chunk.is_last,
+        pack(columns),
+        pack(sources),
+        stamps,
+        RunSummary.of(columns, sources),
     )
 
 
-def to_arrow(frame, types):
-    """Turn a data frame into an Arrow table of a fixed schema; missing becomes null."""
-    pyarrow = import_optional("pyarrow", needed_by="cifs_to_parquet")
-    schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in types.items()])
-    if "source" in frame:  # names of files may hold bytes that are no UTF-8
-        frame = frame.assign(source=frame["source"].map(_utf8))
-    return pyarrow.Table.from_pandas(frame, schema=schema, preserve_index=False)
-
-
-def to_parquet_bytes(tables):
-    """Join Arrow tables to the bytes of one Parquet file with one row group."""
-    pyarrow = import_optional("pyarrow", needed_by="cifs_to_parquet")
-    parquet = import_optional("pyarrow.parquet", needed_by="cifs_to_parquet")
-    stream = pyarrow.BufferOutputStream()
-    parquet.write_table(pyarrow.concat_tables(tables), stream, compression="zstd")
-    return stream.getvalue()
+def _source_columns(stamps, statuses, n_rows, seconds):
+    """Columns of the manifest of the sources: one row per file."""
+    names, sizes, times, checksums = stamps
+    return {
+        "source": _texts(names),
+        "size": _integers(sizes),
+        "mtime_ns": _integers(times),
+        "sha256": _texts(checksums),
+        "status": _worst_status(statuses, n_rows),
+        "n_rows": Masked(np.array(n_rows, dtype=np.int32), np.zeros(len(n_rows), dtype=bool)),
+        "seconds": np.array(seconds),
+    }
 
 
 def _worst_status(statuses, n_rows):
     """Per file, the worst status of its rows."""
-    codes = pd.Categorical(statuses, categories=STATUSES).codes
+    ranks = np.array([_RANK[status] for status in statuses])
     starts = np.cumsum([0, *n_rows[:-1]])
-    return np.array(STATUSES, dtype=object)[np.maximum.reduceat(codes, starts)]
+    return np.array(STATUSES, dtype=object)[np.maximum.reduceat(ranks, starts)]
 
 
-def _utf8(name):
-    return name.encode("utf-8", "backslashreplace").decode()
+def _texts(values):
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _integers(values):
+    missing = np.array([value is None for value in values], dtype=bool)
+    return Masked(np.array([value or 0 for value in values], dtype=np.int64), missing)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from crystalml._schema import STATUSES
-from crystalml.io._parquet._run_summary import summary_table
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class CIFRunReport:
         first = [row for name in STATUSES for row in summary.first.get(name, []) if row[1]]
         slowest = pd.DataFrame(summary.slowest, columns=["seconds", "size", "source"])
         return cls(
-            table=summary_table(summary),
+            table=_table(summary),
             slowest=slowest[["source", "seconds", "size"]].astype({"size": "Int64"}),
             errors=pd.DataFrame(first, columns=["source", "error"]),
             folder=folder,
@@ -104,3 +103,15 @@ class CIFRunReport:
 def _line(row):
     first = f"  (first: {row.first[0]})" if row.first else ""
     return f"{row.rows:10d}  {row.name}{first}"
+
+
+def _table(summary):
+    """Rows by status and by flag, with the first few of each."""
+    kinds = {"status": {s: summary.statuses[s] for s in STATUSES if s in summary.statuses}}
+    kinds["flag"] = dict(sorted(summary.flags.items(), key=lambda item: (-item[1], item[0])))
+    records = [
+        (kind, name, count, [source for source, _ in summary.first.get(name, [])])
+        for kind, counts in kinds.items()
+        for name, count in counts.items()
+    ]
+    return pd.DataFrame(records, columns=["kind", "name", "rows", "first"])

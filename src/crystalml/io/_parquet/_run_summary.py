@@ -1,8 +1,9 @@
 """What happened in reading many files, small enough to keep and to add up."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
-import pandas as pd
+import numpy as np
 
 from crystalml._schema import STATUSES
 
@@ -21,29 +22,26 @@ class RunSummary:
     slowest: list = field(default_factory=list)  # (seconds, size or None, source)
 
     @classmethod
-    def of(cls, table, sources):
-        """Summarise the rows of a table and the files that they came from."""
-        statuses = table["status"]
-        flagged = table.loc[table["flags"] != "", ["source", "flags", "error"]]
-        flagged = flagged.assign(flags=flagged["flags"].str.split(";")).explode("flags")
-        first = {}
-        for status in (name for name in STATUSES[1:] if (statuses == name).any()):
-            first[status] = _first_rows(table[statuses == status])
-        for flag, rows in flagged.groupby("flags"):
-            first[flag] = _first_rows(rows)
-        slow = sources.nlargest(_SLOWEST, "seconds")
+    def of(cls, columns, sources):
+        """Summarise columns of the table, and of the manifest of the files they came from."""
+        statuses, flags = columns["status"], columns["flags"]
+        rows_with = {}
+        for row in np.flatnonzero((statuses != STATUSES[0]) | (flags != "")):
+            names = [statuses[row], *(flags[row].split(";") if flags[row] else ())]
+            for name in names:
+                rows_with.setdefault(name, []).append(row)
+        rows_with.pop(STATUSES[0], None)
+        slow = np.argsort(-sources["seconds"], kind="stable")[:_SLOWEST]
         return cls(
-            n_files=len(sources),
-            n_rows=len(table),
-            statuses=_counts(statuses),
-            flags=_counts(flagged["flags"]),
-            first=first,
-            slowest=[
-                [round(seconds, 6), None if pd.isna(size) else int(size), source]
-                for seconds, size, source in zip(
-                    slow["seconds"], slow["size"], slow["source"], strict=True
-                )
-            ],
+            n_files=len(sources["source"]),
+            n_rows=len(statuses),
+            statuses=dict(Counter(statuses.tolist())),
+            flags={name: len(rows) for name, rows in rows_with.items() if name not in STATUSES},
+            first={
+                name: [[columns["source"][row], columns["error"][row]] for row in rows[:_FIRST]]
+                for name, rows in rows_with.items()
+            },
+            slowest=[_file(sources, row) for row in slow],
         )
 
     def add(self, other):
@@ -59,23 +57,7 @@ class RunSummary:
         self.slowest = slowest[:_SLOWEST]
 
 
-def _counts(column):
-    return {name: int(count) for name, count in column.value_counts().items()}
-
-
-def _first_rows(rows):
-    head = rows.head(_FIRST)
-    errors = head["error"].astype(object).where(head["error"].notna(), None)
-    return [list(row) for row in zip(head["source"], errors, strict=True)]
-
-
-def summary_table(summary):
-    """Rows by status and by flag, with the first few of each, as a data frame."""
-    kinds = {"status": {s: summary.statuses[s] for s in STATUSES if s in summary.statuses}}
-    kinds["flag"] = dict(sorted(summary.flags.items(), key=lambda item: (-item[1], item[0])))
-    records = [
-        (kind, name, count, [source for source, _ in summary.first.get(name, [])])
-        for kind, counts in kinds.items()
-        for name, count in counts.items()
-    ]
-    return pd.DataFrame(records, columns=["kind", "name", "rows", "first"])
+def _file(sources, row):
+    """Seconds, size and name of one file."""
+    size = None if sources["size"].missing[row] else int(sources["size"].values[row])
+    return [round(float(sources["seconds"][row]), 6), size, sources["source"][row]]

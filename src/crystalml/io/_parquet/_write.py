@@ -1,7 +1,5 @@
 """Any number of CIFs to a Parquet data set, in constant memory, continued when interrupted."""
 
-import hashlib
-import os
 from concurrent.futures import BrokenExecutor
 from numbers import Integral
 from pathlib import Path
@@ -10,8 +8,8 @@ from time import perf_counter
 from crystalml._dependencies import import_optional
 from crystalml.exceptions import InvalidInputError, ParquetError
 from crystalml.io._chunks import chunks_of, run_in_order
-from crystalml.io._parquet._folder import CHANGED, FINISHED, ParquetFolder, digest
-from crystalml.io._parquet._parts import Chunk, Stamp, read_chunk
+from crystalml.io._parquet._folder import ParquetFolder
+from crystalml.io._parquet._parts import Chunk, read_chunk, stamp_of
 from crystalml.io._parquet._run_report import CIFRunReport
 from crystalml.io._parquet._run_summary import RunSummary
 from crystalml.io._sources import check_max_file_size, iterate_sources
@@ -145,17 +143,16 @@ class _Run:
 
     def read(self, sources, n_jobs):
         """Read what is not finished, and write it part by part."""
-        tables, files, summary = [], [], RunSummary()
-        results = run_in_order(read_chunk, self._unfinished(sources), n_jobs)
-        for result in results:
-            tables.append(result.table)
-            files.append(result.sources)
-            summary.add(result.summary)
-            self._bar.update(len(result.sources))
-            if result.digest is not None:
-                self._folder.write(result.part, tables, files, summary, result.digest)
-                self.n_files_read += summary.n_files
-                tables, files, summary = [], [], RunSummary()
+        part = _Part()
+        for result in run_in_order(read_chunk, self._unfinished(sources), n_jobs):
+            part.add(result)
+            self._bar.update(result.summary.n_files)
+            if result.is_last:
+                self._folder.write(
+                    result.part, part.tables, part.sources, part.summary, part.stamps
+                )
+                self.n_files_read += part.summary.n_files
+                part = _Part()
         if self._folder.n_parts > self._n_parts:
             if not self._reread:
                 self._refuse("they end before files that were read")
@@ -163,16 +160,22 @@ class _Run:
 
     def _unfinished(self, sources):
         """Yield the chunks of the parts that are to be read."""
-        for part, (group, stamps) in enumerate(_groups(sources, self._files_per_part)):
+        for part, group in enumerate(_groups(sources, self._files_per_part)):
             self._n_parts = part + 1
-            state = self._folder.state(part, digest(stamps))
-            if state == CHANGED and not self._reread:
-                self._refuse(self._folder.difference(part, stamps))
-            if state == FINISHED:
+            if self._folder.has(part) and self._is_finished(part, group):
                 self._bar.update(len(group))
             else:
-                yield from _chunks_of_part(part, group, stamps)
+                yield from _chunks_of_part(part, group)
             group.clear()  # before the next one is collected
+
+    def _is_finished(self, part, group):
+        """Tell whether a part that is there was read from the files as they are now."""
+        stamps = list(zip(*map(stamp_of, group), strict=True))
+        if self._folder.has_from(part, stamps):
+            return True
+        if not self._reread:
+            self._refuse(self._folder.difference(part, stamps))
+        return False
 
     def _refuse(self, difference):
         raise ParquetError(
@@ -182,41 +185,41 @@ class _Run:
         )
 
 
-def _chunks_of_part(part, group, stamps):
-    """Yield the files of a part in chunks; the last one has the digest of all."""
+class _Part:
+    """What has been read of one part."""
+
+    def __init__(self):
+        self.tables, self.sources, self.summary = [], [], RunSummary()
+        self.stamps = [[], [], [], []]
+
+    def add(self, result):
+        """Add what became of the next chunk."""
+        self.tables.append(result.table)
+        self.sources.append(result.sources)
+        self.summary.add(result.summary)
+        for all_files, files in zip(self.stamps, result.stamps, strict=True):
+            all_files.extend(files)
+
+
+def _chunks_of_part(part, group):
+    """Yield the files of a part in chunks."""
     done = 0
     for chunk in chunks_of(group):
-        end = done + len(chunk)
-        inputs = digest(stamps) if end == len(group) else None
-        yield Chunk(part, inputs, chunk, stamps[done:end])
-        done = end
+        done += len(chunk)
+        yield Chunk(part, done == len(group), chunk)
 
 
 def _groups(sources, files_per_part):
-    """Group sources into parts; yield each group with the stamps of its files."""
-    group, stamps, held = [], [], 0
+    """Group sources into parts."""
+    group, held = [], 0
     for source in sources:
         group.append(source)
-        stamps.append(_stamp(source))
         held += len(source.data or b"")
         if len(group) == files_per_part or held >= _PART_HELD:
-            yield group, stamps
-            group, stamps, held = [], [], 0
+            yield group
+            group, held = [], 0
     if group:
-        yield group, stamps
-
-
-def _stamp(source):
-    """Tell what a file is now, without reading it unless it is in memory already."""
-    if source.data is not None:
-        return Stamp(source.name, len(source.data), None, hashlib.sha256(source.data).hexdigest())
-    try:
-        found = os.stat(source.path) if source.path else None
-    except OSError:
-        found = None
-    if found is None:
-        return Stamp(source.name, None, None, None)
-    return Stamp(source.name, found.st_size, found.st_mtime_ns, None)
+        yield group
 
 
 def _safe(folder):
