@@ -24,6 +24,7 @@ from crystalml.neural import (
     MLPNetRegressor,
     NetEnsembleClassifier,
     NetEnsembleRegressor,
+    TabNetRegressor,
     WideDeepNetRegressor,
     predict_interval,
 )
@@ -272,10 +273,8 @@ class TestRegressorUncertainty:
 
     def test_too_few_rows_to_calibrate(self, scattered):
         X, y = scattered
-        model = regressor().fit(X[:60], y[:60])
-        with pytest.raises(
-            InvalidInputError, match="9 calibration rows, but there were 6"
-        ):
+        model = regressor().fit(X[:30], y[:30])
+        with pytest.raises(InvalidInputError, match="9 calibration rows, but there were 6"):
             model.predict_interval(X)
         with pytest.raises(InvalidInputError, match="none of the 60 rows can be set aside for"):
             regressor().fit(X[:60], y[:60], groups=np.zeros(60))
@@ -342,6 +341,18 @@ class TestScikitLearn:
         model = NetEnsembleRegressor(net, 2, random_state=0).fit(frame, y)
         assert [m.wide_features_.tolist() for m in model.estimators_] == [[1], [1]]
         assert model.predict_interval(frame).shape == (200, 2)
+
+    def test_members_may_take_text(self, scattered):
+        X, y = scattered[0][:200], scattered[1][:200]
+        frame = pd.DataFrame({"x": X[:, 0], "centring": np.array(["P", "NaN"])[(y > 0) * 1]})
+        settings = {"categorical_features": ["centring"], "n_steps": 2, "max_epochs": 2}
+        net = TabNetRegressor(n_d=4, n_a=4, batch_size=64, head="quantile", **settings)
+        weight = np.arange(200) % 3
+        model = NetEnsembleRegressor(net, 2, random_state=0).fit(frame, pd.Series(y), weight)
+        assert model.predict_interval(frame).shape == (200, 2)
+        assert_array_equal(model.feature_names_in_, ["x", "centring"])
+        with pytest.raises(InvalidInputError, match="drops no units"):
+            model.estimators_[0].sample_predictions(frame)
 
     def test_groups_travel_by_metadata_routing(self, iris):
         X, y = iris

@@ -56,9 +56,7 @@ class BaseNetEnsemble(BaseEstimator):
         check_parameters(self, {**_COMMON_CONSTRAINTS, **self._own_constraints})
         member = self._member()
         name = type(self).__name__
-        X, y = validate_data(
-            self, X, y, dtype=np.float32, order="C", ensure_min_samples=2, **self._y_checks
-        )
+        X, y = self._validated(X, y, ensure_min_samples=2, **self._y_checks)
         weight = check_sample_weight(sample_weight, X, caller=name)
         if groups is not None:
             check_consistent_length(X, groups)
@@ -69,7 +67,7 @@ class BaseNetEnsemble(BaseEstimator):
         learned, kept = self._set_aside(len(X), weight, groups, generator)
         rows = (_taken(part, learned) for part in (X, y, weight, groups))
         self.estimators_ = self._fit_members(member, seeds, *rows)
-        self._conclude(None if kept is None else self._named(X[kept]), _taken(y, kept))
+        self._conclude(_taken(X, kept), _taken(y, kept))
         return self
 
     def _member(self):
@@ -86,7 +84,6 @@ class BaseNetEnsemble(BaseEstimator):
 
     def _fit_members(self, member, seeds, X, y, weight, groups):
         """Train copies of `member`, one for each pair of seeds."""
-        X = self._named(X)
         backend, _ = get_active_backend()
         in_turn = getattr(backend, "supports_return_generator", False)
         run = Parallel(n_jobs=self.n_jobs, return_as="generator" if in_turn else "list")
@@ -105,11 +102,20 @@ class BaseNetEnsemble(BaseEstimator):
         )
         return list(bar)
 
+    def _validated(self, X, y, **checks):
+        """Check inputs and target once for all members, except what only they understand."""
+        if _has_text(X):
+            X, y = validate_data(self, X, y, skip_check_array=True)
+            return X, np.asarray(y)
+        X, y = validate_data(self, X, y, dtype=np.float32, order="C", **checks)
+        return self._named(X), y
+
     def _checked(self, X):
         """Check the rows to predict, once for all members."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float32, order="C")
-        return self._named(X)
+        if _has_text(X):
+            return validate_data(self, X, reset=False, skip_check_array=True)
+        return self._named(validate_data(self, X, reset=False, dtype=np.float32, order="C"))
 
     def _named(self, X):
         """Give the columns the names of `fit`, which members may refer to."""
@@ -117,11 +123,18 @@ class BaseNetEnsemble(BaseEstimator):
         return X if names is None else pd.DataFrame(X, columns=names)
 
 
+def _has_text(X):
+    """Tell whether some columns may be no numbers: categories, which some nets take."""
+    if isinstance(X, pd.DataFrame):
+        return not all(pd.api.types.is_numeric_dtype(dtype) for dtype in X.dtypes)
+    return isinstance(X, np.ndarray) and X.dtype.kind in "OUS"
+
+
 def _taken(array, rows):
     """Return some rows, without a copy where all are asked for."""
-    if array is None or rows is None:
-        return None
-    return array if len(rows) == len(array) else array[rows]
+    if array is None or rows is None or len(rows) == len(array):
+        return None if rows is None else array
+    return array.iloc[rows] if isinstance(array, pd.DataFrame) else array[rows]
 
 
 def _fit_member(member, X, y, weight, groups, *, draw, by_class):
