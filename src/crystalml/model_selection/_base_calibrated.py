@@ -66,13 +66,13 @@ class BaseCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
             n_jobs=self.n_jobs,
             fit_params=fit_params,
         )
-        self._calibrate(held_out, X, y, sample_weight)
         # The one split of a split calibration has the model that was calibrated.
         if len(held_out.models) == 1:
             self.estimator_ = held_out.models[0]
         else:
             self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         self.classes_ = np.asarray(self.estimator_.classes_)
+        self._calibrate(held_out, X, y, sample_weight)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))

@@ -51,6 +51,12 @@ class ConformalClassifier(BaseCalibratedClassifier):
         groups passed to ``fit``; see `out_of_fold_probabilities`.
     allow_empty : bool, default=False
         Whether a set may be empty; see `conformal_sets`.
+    prior_weight : float, default=0.01
+        Weight in [0, 1) of the class frequencies, which are mixed into the probabilities before
+        they are scored. A forest gives most groups the probability zero. Where the true label
+        is too often among these, all of them would have to be listed; with the frequencies the
+        common ones come first. It does not change ``predict_proba``. Give 0 where a zero of
+        the estimator means impossible.
     penalty : float, default=0.01
         Of ``"raps"``, per rank.
     free_rank : int, default=5
@@ -68,6 +74,8 @@ class ConformalClassifier(BaseCalibratedClassifier):
         Scores of the true labels of the rows that were held out.
     calibration_groups_ : ndarray of shape (n_held_out,) or None
         Their groups, if `mondrian` is given.
+    class_prior_ : ndarray of shape (n_classes,)
+        Frequencies of the labels in the rows that ``estimator_`` was fitted on.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of ``predict_proba`` and ``predict_set_mask``.
     n_features_in_ : int
@@ -119,6 +127,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         "method": [StrOptions(set(METHODS))],
         "mondrian": [None, StrOptions(set(SYMMETRY_LEVELS)), callable],
         "allow_empty": ["boolean"],
+        "prior_weight": [Interval(Real, 0, 1, closed="left")],
         "penalty": [Interval(Real, 0, None, closed="left")],
         "free_rank": [Interval(Integral, 0, None, closed="left")],
     }
@@ -132,6 +141,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         mondrian=None,
         cv=5,
         allow_empty=False,
+        prior_weight=0.01,
         penalty=0.01,
         free_rank=5,
         n_jobs=None,
@@ -142,6 +152,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         self.mondrian = mondrian
         self.cv = cv
         self.allow_empty = allow_empty
+        self.prior_weight = prior_weight
         self.penalty = penalty
         self.free_rank = free_rank
         self.n_jobs = n_jobs
@@ -154,8 +165,17 @@ class ConformalClassifier(BaseCalibratedClassifier):
                 "ConformalClassifier: cv holds no row out, so there is nothing to calibrate on; "
                 "give a splitter with test rows."
             )
+        # Of the rows that each model was fitted on, so that the scores of the rows held out are
+        # made as those of new rows will be.
+        priors = [
+            _frequencies(y[held_out.fold != number], held_out.labels)
+            for number in range(len(held_out.models))
+        ]
+        fitted_on = held_out.fold < 0 if len(priors) == 1 and not rows.all() else slice(None)
+        self.class_prior_ = _frequencies(y[fitted_on], self.classes_)
+        y_proba = self._with_prior(held_out.y_proba[rows], np.array(priors)[held_out.fold[rows]])
         scores = conformal_scores(
-            y[rows], held_out.y_proba[rows], labels=held_out.labels, **self._score_arguments()
+            y[rows], y_proba, labels=held_out.labels, **self._score_arguments()
         )
         # A label that the model of the fold could not name is no label of probability zero.
         self.calibration_scores_ = np.where(held_out.unseen[rows], np.inf, scores)
@@ -165,6 +185,9 @@ class ConformalClassifier(BaseCalibratedClassifier):
         elif self.mondrian is not None:
             self.calibration_groups_ = symmetry_labels(y[rows], self.mondrian)
         self.threshold_ = self._threshold(self.coverage)
+
+    def _with_prior(self, y_proba, prior):
+        return (1 - self.prior_weight) * y_proba + self.prior_weight * prior
 
     def _score_arguments(self):
         return {"method": self.method, "penalty": self.penalty, "free_rank": self.free_rank}
@@ -200,7 +223,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
             True for the labels of the set, in the order of ``classes_``. A group without
             calibration rows lists all of its labels.
         """
-        return self._sets(X, coverage)[1]
+        return self._sets(X, coverage)[2]
 
     def predict_set(self, X, coverage=None):
         """Predict sets of labels, as lists.
@@ -217,14 +240,15 @@ class ConformalClassifier(BaseCalibratedClassifier):
         list of ndarray
             The labels of each row's set, the most probable first.
         """
-        y_proba, sets = self._sets(X, coverage)
-        order = np.argsort(-y_proba, axis=1, kind="stable")
+        y_proba, scored, sets = self._sets(X, coverage)
+        # Labels of equal probability in the order of their frequency.
+        order = np.lexsort((-scored, -y_proba), axis=1)
         listed = np.take_along_axis(sets, order, axis=1)
         labels = self.classes_[order[listed]]
         return np.split(labels, np.cumsum(listed.sum(axis=1))[:-1])
 
     def _sets(self, X, coverage):
-        """Probabilities and sets of the rows."""
+        """Probabilities, the same with the prior as they are scored, and sets."""
         check_is_fitted(self)
         y_proba = self.predict_proba(X)
         threshold = self.threshold_ if coverage is None else self._threshold(coverage)
@@ -232,10 +256,17 @@ class ConformalClassifier(BaseCalibratedClassifier):
             threshold = _by_group(threshold, self._groups_of_rows(X))[:, None]
         elif self.mondrian is not None:
             threshold = _by_group(threshold, symmetry_labels(self.classes_, self.mondrian))
+        scored = self._with_prior(y_proba, self.class_prior_)
         sets = conformal_sets(
-            y_proba, threshold, allow_empty=self.allow_empty, **self._score_arguments()
+            scored, threshold, allow_empty=self.allow_empty, **self._score_arguments()
         )
-        return y_proba, sets
+        return y_proba, scored, sets
+
+
+def _frequencies(y, labels):
+    """Share of each label among rows; equal shares where there are none."""
+    counts = pd.Series(y).value_counts().reindex(labels).fillna(0).to_numpy()
+    return counts / counts.sum() if counts.any() else np.full(len(labels), 1 / len(labels))
 
 
 def _by_group(thresholds, groups):
