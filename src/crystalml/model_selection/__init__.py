@@ -27,6 +27,7 @@ from crystalml.model_selection._reliability import expected_calibration_error, r
 from crystalml.model_selection._scorers import ProbabilityScorer, evaluation_scorer
 from crystalml.model_selection._temperature import apply_temperature, fit_temperature
 from crystalml.model_selection._temperature_classifier import TemperatureScaledClassifier
+from crystalml.model_selection._volume_report import volume_report
 
 __all__ = [
     "ConformalClassifier",
@@ -56,4 +57,5 @@ __all__ = [
     "set_coverage",
     "symmetry_labels",
     "top_k_accuracy",
+    "volume_report",
 ]
