@@ -210,7 +210,7 @@ class QuantileLoss(nn.Module):
 
 def _by_target(output, width):
     """Give every target its own row of outputs."""
-    return output.view(len(output), -1, width)
+    return output.view(output.shape[0], -1, width)  # len would fix the rows of an exported net
 
 
 def _mean_and_std(output):

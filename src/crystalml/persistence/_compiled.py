@@ -45,7 +45,7 @@ def _check_range(feature, n_features):
 def check_estimator(estimator):
     """Compare the indices inside an estimator with the arrays they point into."""
     attributes = vars(estimator)
-    if "tree_" in attributes:
+    if hasattr(attributes.get("tree_"), "node_count"):
         same = attributes["tree_"].n_features == attributes["n_features_in_"]
         _require(same, "a tree has another number of columns than its estimator")
     if "_predictors" in attributes:

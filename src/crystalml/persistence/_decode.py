@@ -27,6 +27,7 @@ _ROLES = {
     "type": "type",
 }
 _BIT_GENERATORS = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
+_LARGEST_POOL = 1024  # words; NumPy's own is 4
 _SPARSE = frozenset(
     f"{form}_{kind}" for form in ("bsr", "coo", "csc", "csr") for kind in ("array", "matrix")
 )
@@ -170,6 +171,8 @@ def _random_state(decoder, state):
 def _generator(decoder, state, sequence):
     state, sequence = decoder.value(state), decoder.value(sequence)
     _check_generator_state(state)
+    if sequence["pool_size"] > _LARGEST_POOL:
+        raise PersistenceError("a random generator has an impossible pool of seeds")
     seeds = np.random.SeedSequence(**sequence)
     bit_generator = getattr(np.random, state["bit_generator"])(seeds)
     bit_generator.state = state

@@ -3,7 +3,6 @@
 from importlib import import_module
 
 import numpy as np
-from sklearn.metrics import DistanceMetric
 
 from crystalml.exceptions import PersistenceError
 from crystalml.persistence._compiled import build_tree
@@ -17,11 +16,11 @@ def _tree(decoder, n_features, n_classes, n_outputs, max_depth, nodes, values):
 
 def _search_tree(decoder, kind, distance, leaf_size, data, options, weights):
     data, options, weights = decoder.values([data, options, weights])
-    if distance not in DISTANCES.values():
-        raise PersistenceError(f"{distance!r} is no distance of a search tree")
-    metric = DistanceMetric.get_metric(distance, **options)
-    kind = SEARCH_TREES[kind]
-    return kind(np.asarray(data), leaf_size=leaf_size, metric=metric, sample_weight=weights)
+    if kind not in SEARCH_TREES or distance not in DISTANCES.values():
+        raise PersistenceError(f"{kind!r} with {distance!r} is no search tree")
+    metric = import_module("sklearn.metrics").DistanceMetric.get_metric(distance, **options)
+    build = getattr(import_module("sklearn.neighbors"), kind)
+    return build(np.asarray(data), leaf_size=leaf_size, metric=metric, sample_weight=weights)
 
 
 def _spline(decoder, *slots):

@@ -100,7 +100,11 @@ class Encoder:
                 f"is not among the types that load accepts. If it is yours, and importing {name!r} "
                 f"does no harm, pass trusted=[{name!r}] to save and to load",
             )
-        if resolve(name, role, self._trusted) is not item:
+        try:
+            found = resolve(name, role, self._trusted)
+        except PersistenceError as error:
+            raise self.refusal(item, "cannot be saved") from error
+        if found is not item:
             raise self.refusal(item, f"is not what {name!r} means when it is imported")
         self.names.add(name)
         return name

@@ -2,15 +2,13 @@
 
 import re
 
-from sklearn.neighbors import BallTree, KDTree
-
 LOSS = re.compile(
     r"sklearn\._loss\._loss\.Cy[A-Z]\w+"
     r"|sklearn\.linear_model\._sgd_fast\."
     r"(EpsilonInsensitive|Hinge|ModifiedHuber|SquaredEpsilonInsensitive|SquaredHinge)",
     re.ASCII,
 )
-SEARCH_TREES = {"BallTree": BallTree, "KDTree": KDTree}
+SEARCH_TREES = ("BallTree", "KDTree")
 # Class of the distance -> name under which the search tree is built anew.
 DISTANCES = {
     "ChebyshevDistance": "chebyshev",

@@ -54,7 +54,7 @@ def _index(encoder, value, pandas):
 def _values(encoder, values):
     """Return the slot of one column, whatever kind of array it has."""
     plain = sys.modules["pandas"].arrays.NumpyExtensionArray
-    if isinstance(values, plain) or isinstance(values.dtype, np.dtype):
+    if type(values) is plain or isinstance(values.dtype, np.dtype):  # text is a subclass
         return encoder.slot(values.to_numpy())
     if hasattr(values, "categories"):
         parts = [np.asarray(values.codes), values.categories, bool(values.ordered)]

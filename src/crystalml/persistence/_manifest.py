@@ -4,6 +4,7 @@ import platform
 import warnings
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Real
 
 import numpy as np
 
@@ -107,10 +108,10 @@ def _rows(estimator):
     """Return the number of rows of the fit, if the estimator keeps it."""
     for name in ("n_samples_seen_", "n_samples_fit_", "n_samples_"):
         rows = getattr(estimator, name, None)
-        if np.ndim(rows) == 0 and isinstance(rows, int | np.integer):
+        if isinstance(rows, Real) and rows == int(rows):  # scalers count in floats
             return int(rows)
-    tree = getattr(estimator, "tree_", None)
-    return None if tree is None else int(tree.n_node_samples[0])
+    counts = getattr(getattr(estimator, "tree_", None), "n_node_samples", None)
+    return None if counts is None else int(counts[0])
 
 
 def _first(estimator, name):

@@ -82,9 +82,12 @@ _SKLEARN_INTERNALS = frozenset(
         "sklearn.utils._metadata_requests.MethodMetadataRequest",
     }
 )
+# Functions that estimators of scikit-learn put into their own steps.
+_SKLEARN_FUNCTIONS = frozenset({"sklearn.utils.validation.check_array"})
 _CRYSTALML_PACKAGES = frozenset(
     {"crystallography", "datasets", "descriptors", "io", "model_selection", "neural", "symmetry"}
 )
+_WITH_FILES = frozenset({"datasets", "io"})  # whose helpers open files: only estimators of these
 _CRYSTALML_FUNCTIONS = frozenset({"crystallography", "model_selection", "neural", "symmetry"})
 _LIGHTGBM = frozenset(
     f"lightgbm.sklearn.{name}" for name in ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
@@ -126,6 +129,7 @@ _BUILTIN_TYPES = frozenset(
         "builtins.object",
         "builtins.str",
         "builtins.tuple",
+        "collections.OrderedDict",
     }
 )
 
@@ -170,7 +174,7 @@ def is_allowed(name, role, trusted):
         allowed = _CRYSTALML_FUNCTIONS if role == "function" else _CRYSTALML_PACKAGES
         return rest[0] in allowed
     if package == "sklearn":
-        return name in _SKLEARN_INTERNALS or (
+        return name in (_SKLEARN_FUNCTIONS if role == "function" else _SKLEARN_INTERNALS) or (
             rest[0] in SKLEARN_PACKAGES and not _NOT_FOR_MODELS & set(rest)
         )
     if role == "function":
@@ -216,7 +220,7 @@ def _fits(item, name, role):
 
 
 def _is_plain_function(item, name):
-    if isinstance(item, np.ufunc) or name in _NUMPY_FUNCTIONS:
+    if isinstance(item, np.ufunc) or name in _NUMPY_FUNCTIONS | _SKLEARN_FUNCTIONS:
         return True
     package, room, *_ = name.split(".")
     if package not in ("sklearn", "crystalml") or not inspect.isfunction(item):
@@ -241,7 +245,8 @@ def _is_data_class(item, name):
     if name in _SKLEARN_INTERNALS or name in _LIGHTGBM or issubclass(item, BaseEstimator):
         return True
     if name.startswith("crystalml."):
-        return hasattr(item, "__dataclass_fields__") or is_named_tuple(item)
+        computes = name.split(".")[1] not in _WITH_FILES and not hasattr(item, "__del__")
+        return computes or hasattr(item, "__dataclass_fields__") or is_named_tuple(item)
     return _is_public_tool(item, name)
 
 
