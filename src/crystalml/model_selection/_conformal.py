@@ -59,6 +59,10 @@ def conformal_scores(y_true, y_proba, *, labels, method="lac", penalty=0.01, fre
     function of row and label keeps the guarantee; where many rows have the very same
     probabilities, coverage is higher than asked for.
 
+    Labels of probability zero tie. If the true label is among them in more rows than may be
+    missed, all of them must be listed. Mix in class frequencies before (`ConformalClassifier`
+    does), unless zero means impossible.
+
     References
     ----------
     M. Sadinle, J. Lei, L. Wasserman (2019). Least ambiguous set-valued classifiers with bounded
