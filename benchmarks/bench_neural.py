@@ -1,4 +1,4 @@
-"""Training and prediction of the 9-64-32-100 net beside a plain torch loop and its peers.
+"""Training and prediction of the 9-64-32-100 net and of TabNet beside their peers.
 
 All but scikit-learn's MLPClassifier, which has no dropout, train with dropout 0.3.
 """
@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from _harness import compare
-from crystalml.neural import MLPNetClassifier
+from crystalml.neural import MLPNetClassifier, TabNetRegressor
 
 N_ROWS, N_FEATURES, N_CLASSES, EPOCHS = 10_000, 9, 100, 5
 LAYERS = (64, 32)
@@ -159,6 +159,38 @@ def many_rows():
     )
 
 
+def tabnet_training():
+    """Train TabNet of the study's sizes; both train on all rows, without validation rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pytorch-tabnet warns of SciPy's modules and its device
+        from pytorch_tabnet.tab_model import TabNetRegressor as PytorchTabNetRegressor
+
+        X, _ = make_rows(N_ROWS)
+        y = X[:, 0] * X[:, 1] + X[:, 2]
+        epochs = 2
+
+        def peer():
+            PytorchTabNetRegressor(
+                n_d=64,
+                n_a=64,
+                n_steps=5,
+                gamma=1.5,
+                lambda_sparse=1e-4,
+                optimizer_params={"lr": 1e-3},
+                device_name="cpu",
+                verbose=0,
+            ).fit(X, y[:, None], max_epochs=epochs, patience=0, drop_last=False)
+
+        return compare(
+            f"train TabNet (64, 64, 5), 10,000 rows, batch 1024, {epochs} epochs",
+            lambda: TabNetRegressor(
+                max_epochs=epochs, validation_fraction=None, random_state=0
+            ).fit(X, y),
+            {"pytorch-tabnet TabNetRegressor": (peer, 1 / 0.85, 1)},
+            repeat=5,
+        )
+
+
 def benchmarks():
     threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -169,6 +201,7 @@ def benchmarks():
                 *training(1024, 1 / 0.9, 1.0),
                 *single_rows(),
                 *many_rows(),
+                *tabnet_training(),
             ]
     finally:
         torch.set_num_threads(threads_before)

@@ -12,8 +12,9 @@ class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
 
     Each step multiplies the columns by a sparse mask, passes them through gated layers, adds what
     it finds to the answer, and hands on what the next step chooses its columns by [1]_. The
-    masks can be read: see `explain`. Layers and weights are those of pytorch-tabnet [2]_.
-    Inputs are normalised inside, but a ``StandardScaler`` before it helps the first epochs.
+    masks can be read: see `explain`. Layers and weights are those of pytorch-tabnet [2]_. Put a
+    ``StandardScaler`` before it: inputs are normalised inside, but the averages which predictions
+    use start at mean 0 and variance 1 and take hundreds of steps to reach others.
 
     Parameters
     ----------
@@ -47,7 +48,9 @@ class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
 
     ``train_loss`` includes the penalty of the masks, ``valid_loss`` does not. Predictions use
     the running averages of the training, in double precision: the rows beside a row do not even
-    change how its answer is rounded.
+    change how its answer is rounded. Where ``valid_loss`` stays far above ``train_loss``, these
+    averages may not have arrived: scale the inputs, take smaller batches or more epochs, or a
+    larger `momentum`.
 
     References
     ----------
@@ -183,8 +186,9 @@ class TabNetRegressor(SupervisedTabNet, BaseNetRegressor):
     >>> from crystalml import TabNetRegressor
     >>> X = np.log(np.random.default_rng(0).uniform(3, 20, size=(1000, 4)))
     >>> y = X[:, :3].sum(axis=1)
+    >>> X = (X - X[:800].mean(axis=0)) / X[:800].std(axis=0)
     >>> net = TabNetRegressor(
-    ...     8, 8, 3, learning_rate=0.02, batch_size=128, momentum=0.1, max_epochs=40, random_state=0
+    ...     8, 8, 3, learning_rate=0.02, batch_size=128, momentum=0.1, max_epochs=30, random_state=0
     ... )
     >>> net.fit(X[:800], y[:800]).score(X[800:], y[800:]) > 0.9
     True

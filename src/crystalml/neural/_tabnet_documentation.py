@@ -8,8 +8,8 @@ n_d, n_a : int, default=64
 n_steps : int, default=5
     Number of steps.
 gamma : float, default=1.5
-    How far columns may be used again: 1 leaves a step only what the steps before did not look
-    at, larger values let columns come back.
+    How freely columns may be used again: with 1, a column that a step has looked at and at
+    nothing else loses its say in the choice of the next steps; larger values let it come back.
 mask_type : {"entmax", "sparsemax"}, default="sparsemax"
     How scores become a mask; entmax (with alpha 1.5) zeroes fewer columns.
 n_independent, n_shared : int, default=2
@@ -17,8 +17,8 @@ n_independent, n_shared : int, default=2
 virtual_batch_size : int, default=128
     Rows that are normalised together in training (ghost batch normalisation), at most.
 momentum : float, default=0.02
-    Weight of a virtual batch in the running averages that predictions are normalised with. The
-    default needs a few hundred steps; shorter trainings need a larger one.
+    Weight of a virtual batch in the running averages that predictions are normalised with; short
+    trainings need a larger one. That of the inputs is 0.01 per batch, as in pytorch-tabnet.
 max_gradient_norm : float or None, default=1.0
     Longer gradients are shortened to this norm; ``None`` leaves them as they are.
 categorical_features : "from_dtype", array-like or None, default="from_dtype"

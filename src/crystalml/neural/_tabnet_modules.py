@@ -155,11 +155,12 @@ class TabNetPretraining(nn.Module):
 
     def _hidden_columns(self, x):
         """Draw which columns of each row are hidden: 1, or 0."""
-        chances = torch.full_like(x, self.masking_ratio)
-        if self.training:
-            return torch.bernoulli(chances)
-        generator = torch.Generator(x.device).manual_seed(_EVALUATION_SEED)
-        return torch.bernoulli(chances, generator=generator)
+        # The draws depend on the type of the chances, which should not depend on that of the rows.
+        chances = torch.full_like(x, self.masking_ratio, dtype=torch.float32)
+        generator = None
+        if not self.training:
+            generator = torch.Generator(x.device).manual_seed(_EVALUATION_SEED)
+        return torch.bernoulli(chances, generator=generator).to(x.dtype)
 
 
 def explain(module, x):
