@@ -1,5 +1,8 @@
 """The same calls on a Dask cluster: two worker processes."""
 
+import os
+
+import dask
 import joblib
 import pandas as pd
 import pytest
@@ -7,6 +10,8 @@ from distributed import Client, LocalCluster
 
 from crystalml.exceptions import ParquetError
 from crystalml.io import CIFReader, _chunks, cifs_to_parquet, read_cifs
+from crystalml.io._parquet import _write
+from crystalml.io._parquet._parts import read_chunk
 
 # Real processes that talk over sockets: apart from the suite, by `nox -s cluster`.
 pytestmark = pytest.mark.cluster
@@ -20,6 +25,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def client():
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
         ) as cluster,
@@ -64,15 +70,6 @@ def test_data_set_is_the_same(on_dask, tmp_path):
     assert cifs_to_parquet(TEXTS, tmp_path, files_per_part=120).n_files_read == 0
 
 
-def test_backend_without_generators_gets_batches(on_dask, monkeypatch):
-    from joblib._dask import DaskDistributedBackend
-
-    monkeypatch.setattr(DaskDistributedBackend, "supports_return_generator", False)
-    with joblib.parallel_config(backend="sequential"):
-        expected = read_cifs(TEXTS)
-    pd.testing.assert_frame_equal(read_cifs(TEXTS), expected)
-
-
 def test_errors_of_the_sources_come_through(on_dask, tmp_path):
     def interrupted():
         yield from TEXTS[:400]
@@ -84,3 +81,22 @@ def test_errors_of_the_sources_come_through(on_dask, tmp_path):
     with pytest.raises(ParquetError, match="has changed"):
         cifs_to_parquet([*TEXTS[:250], "data_other _cell_length_a 1", *TEXTS[251:]], tmp_path,
                         files_per_part=100)  # fmt: skip
+
+
+def killing(chunk):
+    """Read a chunk, but let the worker die of the files that say so."""
+    if any("data_450" in str(source.data) for source in chunk.sources):
+        os._exit(1)
+    return read_chunk(chunk)
+
+
+def test_killed_worker_is_said_and_continued(on_dask, tmp_path, monkeypatch):
+    monkeypatch.setattr(_write, "read_chunk", killing)
+    with pytest.raises(ParquetError, match=r"a worker process died.*360 files are finished"):
+        cifs_to_parquet(TEXTS, tmp_path, files_per_part=120)
+    monkeypatch.undo()
+    monkeypatch.setattr(_chunks, "_CHUNK_FILES", 50)
+    on_dask.wait_for_workers(2)
+    assert cifs_to_parquet(TEXTS, tmp_path, files_per_part=120).n_files_read == 240
+    with joblib.parallel_config(backend="sequential"):
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path), read_cifs(TEXTS))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crystalml.exceptions import CIFError, InvalidInputError
-from crystalml.io import cifs_to_parquet, read_cif, read_cifs
+from crystalml.io import CIFReader, cifs_to_parquet, read_cif, read_cifs
 from crystalml.io._unpack import MAX_FILE_SIZE, ForwardFile, read_up_to
 
 GOOD = b"data_good\n_cell_length_a 5\n"
@@ -158,10 +158,39 @@ def test_read_cif_has_the_default_limit(bombs):
         read_cif(larger, on_error="raise")
 
 
+@pytest.mark.parametrize("make", [Path, Path.read_bytes, lambda path: path.open("rb")])
+def test_one_file_has_the_limit_of_the_caller(make, tmp_path):
+    path = tmp_path / "x.cif"
+    path.write_bytes(GOOD)
+    limit = len(GOOD)
+    for source in (make(path), path.write_bytes(gzip.compress(GOOD)) and path):
+        assert read_cif(source, max_file_size=limit + 30).loc[0, "a"] == 5
+        if hasattr(source, "seek"):
+            source.seek(0)
+        assert_too_large(read_cif(source, max_file_size=limit - 1).iloc[0], limit - 1)
+        if hasattr(source, "close"):
+            source.close()
+    with pytest.raises(CIFError, match=f"read_cif: .* more than {limit - 1} bytes"):
+        read_cif(path, max_file_size=limit - 1, on_error="raise")
+
+
+def test_reader_has_the_limit_of_the_caller():
+    reader = CIFReader(max_file_size=len(GOOD))
+    table = reader.fit_transform([GOOD, GOOD + b"\n"])
+    assert table.loc[0, "a"] == 5
+    assert_too_large(table.iloc[1], len(GOOD))
+    with pytest.raises(CIFError, match=r"CIFReader: .* more than 3 bytes"):
+        CIFReader(max_file_size=3, on_error="raise").transform([GOOD])
+    with pytest.raises(InvalidInputError, match="max_file_size"):
+        CIFReader(max_file_size=0).fit([GOOD])
+
+
 @pytest.mark.parametrize("value", [0, -1, 1.5, None, True, "1 MB"])
 def test_impossible_limits(value):
     with pytest.raises(InvalidInputError, match="read_cifs: max_file_size is"):
         read_cifs([], max_file_size=value)
+    with pytest.raises(InvalidInputError, match="read_cif: max_file_size is"):
+        read_cif(GOOD, max_file_size=value)
 
 
 def test_forward_file_goes_one_step_back_at_most():

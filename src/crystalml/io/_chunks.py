@@ -1,5 +1,7 @@
 """Files in chunks, and a function of each chunk run by whatever backend joblib has."""
 
+import sys
+from collections import deque
 from itertools import chain, islice
 
 import joblib
@@ -14,7 +16,7 @@ _CHUNK_FILES, _CHUNK_BYTES, _CHUNK_HELD = 500, 64_000_000, 8_000_000
 _SERIAL_CHUNKS = 4
 # At the end of a window workers wait for one another. What is done waits in memory, for the one
 # who asked, for as long as a whole window at worst.
-_CHUNKS_AHEAD, _CHUNKS_IN_WINDOW, _CHUNKS_IN_LIST = 2, 64, 8  # per worker
+_CHUNKS_AHEAD, _CHUNKS_ON_DASK, _CHUNKS_IN_WINDOW, _CHUNKS_IN_LIST = 2, 4, 64, 8  # per worker
 
 
 def read_in_chunks(sources, n_jobs, *, read):
@@ -47,7 +49,8 @@ def run_in_order(function, chunks, n_jobs):
     if len(first) <= _SERIAL_CHUNKS or joblib.effective_n_jobs(n_jobs) == 1:
         return map(function, chain(_emptied(first), start.rest()))
     beyond = first.pop()
-    return _run_in_windows(function, first, chain(_emptied([beyond]), chunks), n_jobs)
+    run = _run_on_dask if hasattr(get_active_backend()[0], "client") else _run_in_windows
+    return run(function, first, chain(_emptied([beyond]), chunks), n_jobs)
 
 
 def _run_in_windows(function, first, chunks, n_jobs):
@@ -69,6 +72,29 @@ def _run_in_windows(function, first, chunks, n_jobs):
         yield from results
         if some.is_last():
             return
+
+
+def _run_on_dask(function, first, chunks, n_jobs):
+    """Hand chunks to Dask's own client: joblib's would wait for ever for a worker that died."""
+    from dask import config  # whoever chose the backend has it
+
+    backend, _ = get_active_backend()
+    most = _CHUNKS_ON_DASK * joblib.effective_n_jobs(n_jobs)
+    some, pending = _Some(chunks, sys.maxsize), deque()
+    options = {"pure": False, **backend.submit_kwargs}
+    untaken = iter(some)
+    try:
+        while True:
+            with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+                for chunk in islice(untaken, most - len(pending)):
+                    pending.append(backend.client.submit(function, chunk, **options))
+            yield from map(function, _emptied(first))
+            if not pending:
+                break
+            yield pending.popleft().result()
+    finally:
+        backend.client.cancel(list(pending))
+    some.is_last()
 
 
 def _emptied(items):

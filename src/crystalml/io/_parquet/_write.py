@@ -1,5 +1,6 @@
 """Any number of CIFs to a Parquet data set, in constant memory, continued when interrupted."""
 
+import sys
 from concurrent.futures import BrokenExecutor
 from numbers import Integral
 from pathlib import Path
@@ -49,13 +50,14 @@ def cifs_to_parquet(
         Folder of the data set: new, empty, or the one of an interrupted run.
     n_jobs : int, default=None
         Number of processes, as in :func:`read_cifs`. The workers read and parse the files;
-        archives are unpacked, and the data set is written, by this process.
+        compressed tar archives are unpacked, and the data set is written, by this process.
     max_file_size : int, default=268435456
         Bytes, as stored or unpacked, beyond which a file is not read: it gets a row with
         status ``"error"``.
     files_per_part : int, default=5000
         Files in one Parquet file: what an interruption may cost, and the size of the row
-        groups. Members of archives fill a part also when they have 32 MB together.
+        groups. Members of compressed tar archives fill a part also when they have 32 MB
+        together.
     on_change : {"raise", "reread"}, default="raise"
         What to do when files of a finished part are not those that were read: by name, size,
         modification time or checksum. ``"reread"`` writes the parts concerned anew.
@@ -117,7 +119,7 @@ def cifs_to_parquet(
                 f"{_CALLER}: the data set in {str(folder.folder)!r} cannot be written "
                 f"({error.strerror or error}). {_safe(folder)}"
             ) from error
-        except BrokenExecutor as error:
+        except _worker_deaths() as error:
             raise ParquetError(
                 f"{_CALLER}: a worker process died; it was killed, ran out of memory or crashed "
                 f"on a file. {_safe(folder)} Fewer n_jobs or a smaller max_file_size need less "
@@ -220,6 +222,12 @@ def _groups(sources, files_per_part):
             group, held = [], 0
     if group:
         yield group
+
+
+def _worker_deaths():
+    """Return what the backends raise when a worker process is gone; asked for when one is."""
+    distributed = sys.modules.get("distributed")
+    return (BrokenExecutor,) if distributed is None else (BrokenExecutor, distributed.KilledWorker)
 
 
 def _safe(folder):
