@@ -1,19 +1,23 @@
 """Probabilities of every row from a model that did not see its group."""
 
-import warnings
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
-from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold, check_cv
 
 from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._folds import (
+    as_rows,
+    fold_of_row,
+    group_codes,
+    make_splits,
+    take_rows,
+)
 
 __all__ = ["OutOfFold", "out_of_fold_probabilities"]
+
+_CALLER = "out_of_fold_probabilities"
 
 
 class OutOfFold(NamedTuple):
@@ -107,97 +111,25 @@ def out_of_fold_probabilities(estimator, X, y, *, groups=None, cv=5, n_jobs=None
     """
     if not hasattr(estimator, "predict_proba"):
         raise InvalidInputError(
-            f"out_of_fold_probabilities: {type(estimator).__name__} has no predict_proba; give a "
+            f"{_CALLER}: {type(estimator).__name__} has no predict_proba; give a "
             "classifier with probabilities."
         )
     y = np.asarray(y)
-    X = X.tocsr() if issparse(X) else X if hasattr(X, "shape") else np.asarray(X)
-    groups = None if groups is None else _group_codes(groups)
+    X = as_rows(X)
+    groups = None if groups is None else group_codes(groups, caller=_CALLER)
     if X.shape[0] != len(y) or (groups is not None and len(groups) != len(y)):
         n_groups = "" if groups is None else f" and {len(groups)} groups"
         raise InvalidInputError(
-            f"out_of_fold_probabilities: got {X.shape[0]} rows, {len(y)} labels{n_groups}; "
+            f"{_CALLER}: got {X.shape[0]} rows, {len(y)} labels{n_groups}; "
             "the numbers must be equal."
         )
-    splits = _splits(cv, X, y, groups)
-    fold = _fold_of_row(splits, len(y))
+    splits = make_splits(cv, X, y, groups, caller=_CALLER)
+    fold = fold_of_row(splits, len(y), caller=_CALLER)
     parts = Parallel(n_jobs=n_jobs)(
         delayed(_fit_and_predict)(estimator, X, y, train, test, fit_params or {})
         for train, test in splits
     )
     return _assembled(y, splits, fold, parts)
-
-
-def _group_codes(groups):
-    """Return each row's group as a number."""
-    codes, _ = pd.factorize(np.asarray(groups))
-    if (codes < 0).any():
-        raise InvalidInputError(
-            f"out_of_fold_probabilities: groups has {(codes < 0).sum()} missing labels (first: "
-            f"row {codes.argmin()}). Give every row a group, its own if it stands alone."
-        )
-    return codes
-
-
-def take_rows(X, rows):
-    """Rows of a table, an array or a sparse matrix."""
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-
-
-def _splits(cv, X, y, groups):
-    """List of (train, test); folds of our own where a number is given."""
-    if not isinstance(cv, Integral):
-        splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-        if groups is not None and any(np.isin(groups[b], groups[a]).any() for a, b in splits):
-            raise InvalidInputError(
-                f"out_of_fold_probabilities: cv={cv!r} puts rows of one group on both sides of a "
-                "split. Give a number of folds or a splitter of groups, such as GroupKFold."
-            )
-        return splits
-    if len(y) < cv:
-        raise InvalidInputError(
-            f"out_of_fold_probabilities: cv={cv} folds need as many rows, got n_samples={len(y)}."
-        )
-    _, codes = np.unique(y, return_inverse=True)
-    if groups is None:
-        return list(PredefinedSplit(_dealt(codes, cv)).split())
-    n_groups = groups.max() + 1
-    if n_groups < cv:
-        raise InvalidInputError(
-            f"out_of_fold_probabilities: cv={cv} folds need as many groups, got {n_groups}. "
-            "Lower cv, or choose finer groups."
-        )
-    # The splitter wants one class at least that could stand in every fold.
-    strata = codes if np.bincount(codes).max() >= cv else np.zeros_like(codes)
-    with warnings.catch_warnings():
-        # Rare classes are the rule here, and what becomes of them is told by `unseen`.
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return list(StratifiedGroupKFold(cv).split(strata, strata, groups))
-
-
-def _dealt(codes, n_folds):
-    """Deal the rows of each class to the folds in turn.
-
-    Unlike StratifiedKFold it puts no two rows of a class with fewer rows than folds together.
-    """
-    fold = np.empty(len(codes), dtype=int)
-    fold[np.argsort(codes, kind="stable")] = np.arange(len(codes)) % n_folds
-    return fold
-
-
-def _fold_of_row(splits, n_rows):
-    """Split in which each row is held out; -1 for none."""
-    times, fold = np.zeros(n_rows, dtype=int), np.full(n_rows, -1)
-    for number, (_, test) in enumerate(splits):
-        np.add.at(times, test, 1)
-        fold[test] = number
-    if (times > 1).any():
-        raise InvalidInputError(
-            f"out_of_fold_probabilities: row {np.flatnonzero(times > 1)[0]} is held out "
-            f"{times.max()} times by cv; give a splitter whose test sets do not overlap, such as "
-            "GroupKFold, or a single split."
-        )
-    return fold
 
 
 def _fit_and_predict(estimator, X, y, train, test, fit_params):
