@@ -7,6 +7,7 @@ from crystalml.exceptions import MissingDependencyError
 # Import name of each optional dependency -> the extra of the distribution that brings it.
 EXTRAS = {
     "ase": "structures",
+    "lightgbm": "spacegroups",
     "matminer": "structures",
     "matplotlib": "plot",
     "onnx": "onnx",

@@ -1,0 +1,157 @@
+"""The ranker's loss is what it says, and its probabilities belong to candidates, not places."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import crystalml
+from crystalml.exceptions import InvalidInputError
+from crystalml.symmetry._space_groups._list_ranker import ListRanker, ListwiseLoss
+
+
+@pytest.fixture(scope="module")
+def lists():
+    """Features of 12 candidates a row and the drawn one, with probabilities by a softmax."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(700, 12, 6)).astype(np.float32)
+    score = 1.5 * features[..., 0] + np.abs(features[..., 1]) * features[..., 2]
+    drawn = (score + random.gumbel(size=score.shape)).argmax(axis=1)
+    hit = np.arange(12) == drawn[:, None]
+    # What rows share must not matter: as a column, it cannot order candidates.
+    features[..., 5] = random.normal(size=(700, 1))
+    return features[:500], hit[:500], features[500:], hit[500:]
+
+
+@pytest.fixture(scope="module")
+def fitted(lists):
+    features, hit, _, _ = lists
+    return ListRanker(n_rounds=60, random_state=0).fit(features, hit)
+
+
+def log_loss(probabilities, hit):
+    return -np.log(probabilities[hit]).mean()
+
+
+def test_derivatives_are_those_of_the_loss():
+    random = np.random.default_rng(1)
+    valid = random.random((5, 7)) < 0.7
+    valid[:, 0] = True
+    hit = np.zeros_like(valid)
+    hit[:, 0] = True
+    hit[2, valid[2]] = True  # several right ones share the target
+    loss = ListwiseLoss(hit, valid, random.uniform(0.5, 2, 5))
+    sums = random.normal(size=valid.sum())
+    first, second = loss.derivatives(sums)
+    step = 1e-4
+    for place in range(len(sums)):
+        shift = step * (np.arange(len(sums)) == place)
+        above, below = loss.value(sums + shift), loss.value(sums - shift)
+        np.testing.assert_allclose(first[place], (above - below) / (2 * step), atol=1e-7)
+        curvature = (above - 2 * loss.value(sums) + below) / step**2
+        np.testing.assert_allclose(second[place], max(curvature, 1e-6), atol=1e-5)
+
+
+def test_loss_survives_certainty():
+    loss = ListwiseLoss(np.array([[True, False]]), np.ones((1, 2), dtype=bool), np.ones(1))
+    first, second = loss.derivatives(np.array([2000.0, -2000.0]))
+    assert (first == 0).all()
+    assert (second > 0).all()
+    assert loss.value(np.array([2000.0, -2000.0])) == 0
+
+
+def test_it_learns_to_rank(lists, fitted):
+    _, _, features, hit = lists
+    found = fitted.probabilities(features)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    score = 1.5 * features[..., 0] + np.abs(features[..., 1]) * features[..., 2]
+    best = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
+    assert log_loss(best, hit) < log_loss(found, hit) < log_loss(best, hit) + 0.2
+    assert log_loss(found, hit) < np.log(12) - 0.5
+
+
+def test_order_of_candidates_does_not_matter(lists, fitted):
+    _, _, features, _ = lists
+    order = np.random.default_rng(2).permuted(np.tile(np.arange(12), (len(features), 1)), axis=1)
+    moved = np.take_along_axis(features, order[:, :, None], axis=1)
+    expected = np.take_along_axis(fitted.probabilities(features), order, axis=1)
+    np.testing.assert_allclose(fitted.probabilities(moved), expected, rtol=1e-12)
+    assert (
+        fitted.scores(moved) == np.take_along_axis(fitted.scores(features), order, axis=1)
+    ).all()
+
+
+def test_rows_do_not_depend_on_the_batch(lists, fitted):
+    _, _, features, _ = lists
+    together = fitted.probabilities(features)
+    apart = np.concatenate([fitted.probabilities(row[None]) for row in features])
+    assert (together == apart).all()
+
+
+def test_places_without_a_candidate_change_nothing(lists):
+    features, hit, new, _ = lists
+    ranker = ListRanker(n_rounds=20, random_state=0)
+    plain = ranker.fit(features, hit).probabilities(new)
+    padding = np.full((len(features), 3, 6), 77, dtype=np.float32)
+    padded = np.concatenate([features, padding], axis=1)
+    valid = np.arange(15) < 12
+    more = np.concatenate([hit, np.zeros((len(hit), 3), dtype=bool)], axis=1)
+    again = clone(ranker).fit(padded, more, valid=np.tile(valid, (len(hit), 1)))
+    assert (again.probabilities(new) == plain).all()
+    wide = np.concatenate([new, padding[: len(new)]], axis=1)
+    found = again.probabilities(wide, valid=np.tile(valid, (len(new), 1)))
+    np.testing.assert_allclose(found[:, :12], plain, rtol=1e-12)
+    assert (found[:, 12:] == 0).all()
+    assert (again.probabilities(wide[:2], valid=np.zeros((2, 15), dtype=bool)) == 0).all()
+
+
+def test_rows_without_a_hit_are_left_out(lists):
+    features, hit, new, _ = lists
+    ranker = ListRanker(n_rounds=20, random_state=0)
+    some = hit.copy()
+    some[::3] = False
+    kept = some.any(axis=1)
+    expected = clone(ranker).fit(features[kept], hit[kept]).scores(new)
+    assert (ranker.fit(features, some).scores(new) == expected).all()
+    with pytest.raises(InvalidInputError, match="no row has its hit"):
+        ranker.fit(features, np.zeros_like(hit))
+
+
+def test_weights_count(lists):
+    features, hit, new, _ = lists
+    ranker = ListRanker(n_rounds=20, bagging_fraction=1.0, random_state=0)
+    weight = np.where(np.arange(len(hit)) % 2, 1.0, 0.0)
+    plain = clone(ranker).fit(features, hit).scores(new)
+    assert (clone(ranker).fit(features, hit, np.ones(len(hit))).scores(new) == plain).all()
+    assert (clone(ranker).fit(features, hit, weight).scores(new) != plain).any()
+    # A row of twice the weight is as good as two rows, but for the count of rows in a leaf.
+    options = {"min_data_in_leaf": 1, "random_state": 0, "bagging_fraction": 1.0}
+    twice = ListRanker(5, max_leaves=4, **options).fit(features[:60], hit[:60], np.full(60, 2.0))
+    rows = np.repeat(np.arange(60), 2)
+    doubled = ListRanker(5, max_leaves=4, **options).fit(features[rows], hit[rows])
+    np.testing.assert_allclose(twice.scores(new), doubled.scores(new), atol=1e-6)
+
+
+def test_same_seed_same_ranker(lists):
+    features, hit, new, _ = lists
+    one, again, other = (
+        ListRanker(n_rounds=10, random_state=seed).fit(features, hit).scores(new)
+        for seed in (0, 0, 1)
+    )
+    assert (one == again).all()
+    assert (one != other).any()
+
+
+def test_state_is_small_and_survives_pickle_and_files(lists, fitted, tmp_path):
+    _, _, new, _ = lists
+    expected = fitted.scores(new)
+    assert len(pickle.dumps(fitted)) < 100_000
+    assert (pickle.loads(pickle.dumps(fitted)).scores(new) == expected).all()
+    crystalml.save(fitted, tmp_path / "ranker.crystalml")
+    assert (crystalml.load(tmp_path / "ranker.crystalml").scores(new) == expected).all()
+
+
+def test_flat_features_are_refused(fitted):
+    with pytest.raises(InvalidInputError, match=r"shape \(12, 6\)"):
+        fitted.scores(np.zeros((12, 6)))
