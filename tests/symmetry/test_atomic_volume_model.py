@@ -23,7 +23,7 @@ def rows():
 @pytest.fixture(scope="module")
 def fitted(rows):
     formulas, volumes = rows
-    return AtomicVolumeModel(10, random_state=0).fit(formulas, volumes)
+    return AtomicVolumeModel(10, max_leaf_nodes=15, random_state=0).fit(formulas, volumes)
 
 
 def test_trees_correct_the_sum_of_atoms_on_unseen_chemical_systems(rows):
@@ -32,7 +32,9 @@ def test_trees_correct_the_sum_of_atoms_on_unseen_chemical_systems(rows):
     train, test = next(GroupShuffleSplit(random_state=0).split(formulas, groups=groups))
     errors = []
     for max_iter in (0, 25):
-        model = AtomicVolumeModel(max_iter, random_state=0).fit(formulas[train], volumes[train])
+        model = AtomicVolumeModel(max_iter, max_leaf_nodes=31, random_state=0).fit(
+            formulas[train], volumes[train]
+        )
         errors.append(np.median(np.abs(model.predict(formulas[test]) / volumes[test] - 1.0)))
     mean_volume = np.median(np.abs(volumes[train].mean() / volumes[test] - 1.0))
     assert errors[1] < 0.9 * errors[0]
@@ -71,7 +73,9 @@ def test_rows_do_not_depend_on_their_neighbours(fitted, rows):
 def test_elements_never_seen_give_a_finite_volume(rows):
     formulas, volumes = rows
     without = np.array(["Pu" not in formula for formula in formulas])
-    model = AtomicVolumeModel(2, random_state=0).fit(formulas[without], volumes[without])
+    model = AtomicVolumeModel(2, max_leaf_nodes=15, random_state=0).fit(
+        formulas[without], volumes[without]
+    )
     assert 5.0 < model.predict(["PuO2"])[0] < 60.0
     assert model.predict(["NaN"])[0] > 5.0  # sodium nitride
 
