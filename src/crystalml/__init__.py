@@ -47,6 +47,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         ),
         "persistence": ("load", "save"),
         "plotting": (),
-        "symmetry": ("BravaisSpaceGroupClassifier", "log_volume"),
+        "symmetry": (
+            "BravaisSpaceGroupClassifier",
+            "LatticeParameterRegressor",
+            "SpaceGroupClassifier",
+            "log_volume",
+        ),
     },
 )

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "reciprocal_cell",
             "validate_cells",
         ],
+        "_conventional": ["conventional_cell"],
         "_elements": ["ELEMENTS"],
         "_extinction": ["extinction_class"],
         "_extinction_symbols": ["spacegroups_of_extinction_symbol"],

@@ -90,7 +90,7 @@ def bravais_distances(cells, *, centring="P"):
     # In needles so thin that the short vector is lost in sums with the long one, some cells
     # come out flat: their strains are not finite, and count for nothing.
     with np.errstate(divide="ignore", invalid="ignore"):
-        for chunk, conventional in _conventional_products(products):
+        for chunk, conventional in conventional_products(products):
             for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
                 strain = SQUARED_STRAINS[bravais[0]](*conventional[bravais])
                 np.fmin.reduce(strain, axis=0, out=squares[row, chunk])
@@ -158,7 +158,7 @@ def metric_symmetry(cells, *, length_tolerance=0.002, angle_tolerance=0.2, centr
     # Rounding must not count as a violation where the tolerance is 0.
     tolerances = length_tolerance + _ROUNDING, np.radians(angle_tolerance) + _ROUNDING
     with np.errstate(divide="ignore", invalid="ignore"):
-        for chunk, conventional in _conventional_products(products):
+        for chunk, conventional in conventional_products(products):
             for row, bravais in enumerate(BRAVAIS_LATTICES[1:], start=1):
                 fits = FITS[bravais[0]](*conventional[bravais], *tolerances)
                 np.any(fits, axis=0, out=allowed[row, chunk])
@@ -190,7 +190,7 @@ def _parse_basis(text):
     return np.array(entries).reshape(3, 3)
 
 
-def _conventional_products(products):
+def conventional_products(products):
     """Yield slices of rows, and by Bravais type the six products (6, bases, rows)."""
     distinct, used, slices = _conventional_maps()
     n = products.shape[1]

@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "_bravais_space_group": ("BravaisSpaceGroupClassifier",),
+        "_lattice_parameters": ("LatticeParameterRegressor",),
         "_log_volume": ("log_volume",),
+        "_space_group_classifier": ("SpaceGroupClassifier",),
     },
 )

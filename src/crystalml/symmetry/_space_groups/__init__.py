@@ -1,0 +1,1 @@
+"""How the space-group classifier describes entries, finds their like and ranks the groups."""

@@ -1,0 +1,54 @@
+"""Folds whose rows are held out together, for stages that must not see each other's answers."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from crystalml.exceptions import InvalidInputError
+
+
+def deal_folds(codes, groups, n_folds, *, seed, caller):
+    """Return the fold of each row; a group of rows is never split.
+
+    Parameters
+    ----------
+    codes : ndarray of int
+        Labels, spread evenly over the folds as far as groups allow.
+    groups : array-like or None
+        Group of each row; None makes each row its own.
+    n_folds : int
+        At most; fewer where there are fewer groups.
+    seed : int
+        Of the order in which groups are dealt.
+    caller : str
+        Who asks, for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is only one group, or a group is missing.
+    """
+    groups = np.arange(len(codes)) if groups is None else pd.factorize(np.asarray(groups))[0]
+    if (groups < 0).any():
+        raise InvalidInputError(
+            f"{caller}: groups has {(groups < 0).sum()} missing labels (first: row "
+            f"{groups.argmin()}). Give every row a group, its own if it stands alone."
+        )
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
+        raise InvalidInputError(
+            f"{caller}: all {len(codes)} rows are of one group, so that none can be held out; "
+            "give rows of several chemical systems, or other groups."
+        )
+    n_folds = min(n_folds, n_groups)
+    # The splitter wants one class at least that could stand in every fold.
+    strata = codes if np.bincount(codes).max() >= n_folds else np.zeros_like(codes)
+    folds = np.zeros(len(codes), dtype=np.int64)
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        for number, (_, held_out) in enumerate(splitter.split(strata, strata, groups)):
+            folds[held_out] = number
+    return folds

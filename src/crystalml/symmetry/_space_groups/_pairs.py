@@ -1,0 +1,121 @@
+"""What a pair of a new entry and a known one says about their space groups being the same."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from crystalml.symmetry._space_groups._neighbours import SHAPE_SCALE, UNITS_SCALE
+
+_N_SITES = 4
+# Pairs that share no stoichiometry are not compared site by site.
+_UNLIKE = 9.0
+# Neighbours closer than these vote alike: shape and Z; with chemistry; lattice alone.
+_LATTICE_SCALE = 0.01
+
+
+class PairColumns(NamedTuple):
+    """Columns for the model of pairs, and plain measures of likeness."""
+
+    columns: np.ndarray
+    """Shape (n_pairs, n_columns)."""
+    votes: np.ndarray
+    """Weights of the pair's vote in three plain counts, shape (n_pairs, 3)."""
+
+
+def pair_columns(pairs, new, known, fits):
+    """Compare the rows of each pair.
+
+    Parameters
+    ----------
+    pairs : Neighbours
+        The pairs.
+    new, known : RowFacts
+        The rows of both sides.
+    fits : GroupFits
+        How each new row fits the group of the known one, by column.
+
+    Returns
+    -------
+    PairColumns
+    """
+    i, j = pairs.query, pairs.reference
+    group = known.codes[j]
+    parts = [pairs.is_alike, group_of_pair(fits, i, group)]
+    distance = np.zeros(len(i))
+    chemistry = np.zeros(len(i))
+    lattice = np.full(len(i), np.inf)
+    same = pairs.is_alike
+    if new.lattices is not None:
+        shape, columns, lattice = _lattice_columns(new.lattices, known.lattices, i, j)
+        parts.append(columns)
+        distance = distance + (shape / SHAPE_SCALE) ** 2
+    if new.compositions is not None:
+        same = new.compositions.sites.key[i] == known.compositions.sites.key[j]
+        chemistry, columns = _composition_columns(new.compositions, known.compositions, i, j, same)
+        parts.append(columns)
+    if new.log_units is not None:
+        units = np.where(same, new.log_units[i] - known.log_units[j], _UNLIKE)
+        parts.append(np.column_stack([units, np.abs(units), new.log_units[i]]))
+        distance = distance + (units / UNITS_SCALE) ** 2
+    votes = np.column_stack(
+        [
+            same * np.exp(-0.5 * np.minimum(distance, 700.0)),
+            same * np.exp(-0.5 * np.minimum(distance + chemistry**2, 700.0)),
+            np.exp(-0.5 * np.minimum((lattice / _LATTICE_SCALE) ** 2, 700.0)),
+        ]
+    )
+    columns = np.column_stack([part.astype(np.float32) for part in parts])
+    return PairColumns(columns, votes)
+
+
+def group_of_pair(fits, rows, group):
+    """Facts on the fit of rows to the groups of their neighbours."""
+    return np.column_stack(
+        [table[rows, group] for table in fits.tables] + [fits.groups.columns[group]]
+    )
+
+
+def _lattice_columns(new, known, i, j):
+    """Differences of lattices; also the root-mean-square ones of shape and of lengths."""
+    lengths = new.lengths[i] - known.lengths[j]
+    mean = lengths.mean(axis=1)
+    size = np.sqrt((lengths**2).mean(axis=1))
+    shape = np.sqrt(((lengths - mean[:, None]) ** 2).mean(axis=1))
+    volumes = new.log_volumes[i] - known.log_volumes[j]
+    largest = np.abs(lengths).max(axis=1)
+    return shape, np.column_stack([shape, size, mean, largest, volumes]), size
+
+
+def _composition_columns(new, known, i, j, same):
+    """Differences of the atoms on each site and of the compositions as a whole."""
+    left, right = _last_sites(new.sites), _last_sites(known.sites)
+    sites = left[i] - right[j]
+    unlike = np.sqrt((sites**2).sum(axis=2))
+    n_sites = np.maximum((new.sites.counts > 0).sum(axis=1), 1)[i]
+    chemistry = np.where(same, np.sqrt((unlike**2).sum(axis=1) / n_sites), _UNLIKE)
+    shared = new.fractions[i].minimum(known.fractions[j]).sum(axis=1)
+    columns = np.column_stack(
+        [
+            same,
+            unlike,
+            unlike.max(axis=1),
+            chemistry,
+            sites[:, :2, :3].reshape(len(i), -1),
+            shared,
+            new.sites.is_merged[i],
+            known.sites.is_merged[j],
+            n_sites,
+        ]
+    )
+    return chemistry, columns
+
+
+def _last_sites(sites):
+    """Features of the most frequent sites first, shape (n, `_N_SITES`, k)."""
+    n_kinds = (sites.counts > 0).sum(axis=1)
+    rows = np.arange(len(n_kinds))
+    found = np.zeros((len(n_kinds), _N_SITES, sites.sites.shape[2]), dtype=np.float64)
+    for place in range(_N_SITES):
+        present = np.flatnonzero(n_kinds > place)
+        found[rows[present], place] = sites.sites[present, n_kinds[present] - 1 - place]
+    return found
