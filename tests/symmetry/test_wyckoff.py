@@ -195,7 +195,7 @@ def test_real_crystals_are_feasible_in_their_groups(table):
 def test_computed_structures_are_all_feasible(table, shared_data):
     frame = pd.read_csv(shared_data / "mp_cells.csv.gz", keep_default_na=False, na_values=[""])
     own, known, _ = _share_in_own_group(frame, frame.spacegroup_number, table)
-    assert known > 0.99
+    assert known > 0.98
     assert own.min() == 1.0
 
 

@@ -16,7 +16,8 @@ from scipy import sparse
 from crystalml.crystallography._formula_ratios import reduced_amounts
 
 # Reduced formulas with no more atoms than this, of one element and in all, stand as they are.
-_LARGEST_COUNT, _LARGEST_SUM = 60, 140
+# Larger ones are mostly solid solutions with round amounts (La1.9Sr0.1CuO4 is La19SrCu10O40).
+_LARGEST_COUNT, _LARGEST_SUM = 24, 48
 _ROUNDING = 1e-6
 # The search: elements looked at, multiples of the rarest kind that are tried, how far counts
 # may be from integers, and how many atoms there may be.
@@ -44,7 +45,8 @@ class Stoichiometry(NamedTuple):
     n_atoms: np.ndarray
     """Atoms per formula unit, int64 of shape (n,); 1 for an empty row."""
     is_merged: np.ndarray
-    """Whether the reduced formula was not small, so that counts are approximate; bool, (n,)."""
+    """Whether the counts are not those of the reduced formula, since elements were merged or
+    amounts rounded; bool of shape (n,)."""
 
 
 class _Kinds(NamedTuple):
@@ -87,7 +89,8 @@ def stoichiometry(amounts, element_features, electronegativity_column):
         if chosen.any():
             parts.append(_merge(table.indices, reduced, table.indptr, chosen, element_features))
     kinds = _Kinds(*map(np.concatenate, zip(*parts, strict=True)))
-    return _assemble(kinds, n_elements, ~is_small, electronegativity_column)
+    totals = np.bincount(rows, weights=reduced, minlength=len(n_elements))
+    return _assemble(kinds, n_elements, totals, electronegativity_column)
 
 
 def _reduce(amounts, n_elements):
@@ -204,8 +207,8 @@ def _set_partitions(n_elements):
     return np.array(ways)
 
 
-def _assemble(kinds, n_elements, is_merged, electronegativity_column):
-    """Sort the kinds of every row and lay them out in rectangular arrays."""
+def _assemble(kinds, n_elements, totals, electronegativity_column):
+    """Sort the kinds of every row and lay them out; `totals` are the atoms of reduced formulas."""
     electronegativity = kinds.features[:, electronegativity_column]
     order = np.lexsort((electronegativity, kinds.counts, kinds.rows))
     rows = kinds.rows[order]
@@ -217,6 +220,7 @@ def _assemble(kinds, n_elements, is_merged, electronegativity_column):
     sites = np.zeros((*shape, kinds.features.shape[1]), dtype=np.float32)
     sites[rows, places] = kinds.features[order]
     n_atoms = np.maximum(counts.sum(axis=1), 1)
+    is_merged = (n_kinds != n_elements) | (np.abs(n_atoms - totals) > _ROUNDING)
     return Stoichiometry(_keys(counts), counts, sites, n_atoms, is_merged)
 
 
