@@ -12,7 +12,7 @@ from crystalml.io._source import SourceList
 # Starting processes pays from some thousand small files on. A chunk is large enough to keep a
 # worker busy much longer than its dispatch takes, and small enough that all end at about the
 # same time; what is sent to a worker stays small.
-_CHUNK_FILES, _CHUNK_BYTES, _CHUNK_HELD = 500, 64_000_000, 8_000_000
+_CHUNK_FILES, _CHUNK_BYTES, _CHUNK_HELD = 500, 64_000_000, 4_000_000
 _SERIAL_CHUNKS = 4
 # At the end of a window workers wait for one another. What is done waits in memory, for the one
 # who asked, for as long as a whole window at worst.
@@ -47,10 +47,10 @@ def run_in_order(function, chunks, n_jobs):
     start = _Some(chunks, _SERIAL_CHUNKS + 1)
     first = list(start)
     if len(first) <= _SERIAL_CHUNKS or joblib.effective_n_jobs(n_jobs) == 1:
-        return map(function, chain(_emptied(first), start.rest()))
+        return map(function, chain(emptied(first), start.rest()))
     beyond = first.pop()
     run = _run_on_dask if hasattr(get_active_backend()[0], "client") else _run_in_windows
-    return run(function, first, chain(_emptied([beyond]), chunks), n_jobs)
+    return run(function, first, chain(emptied([beyond]), chunks), n_jobs)
 
 
 def _run_in_windows(function, first, chunks, n_jobs):
@@ -68,7 +68,7 @@ def _run_in_windows(function, first, chunks, n_jobs):
     while True:
         some = _Some(chunks, window)
         results = run(joblib.delayed(function)(chunk) for chunk in some)
-        yield from map(function, _emptied(first))
+        yield from map(function, emptied(first))
         yield from results
         if some.is_last():
             return
@@ -88,7 +88,7 @@ def _run_on_dask(function, first, chunks, n_jobs):
             with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
                 for chunk in islice(untaken, most - len(pending)):
                     pending.append(backend.client.submit(function, chunk, **options))
-            yield from map(function, _emptied(first))
+            yield from map(function, emptied(first))
             if not pending:
                 break
             yield pending.popleft().result()
@@ -97,7 +97,7 @@ def _run_on_dask(function, first, chunks, n_jobs):
     some.is_last()
 
 
-def _emptied(items):
+def emptied(items):
     """Yield the items of a list and let go of each, as they may be large."""
     items.reverse()
     while items:

@@ -2,13 +2,14 @@
 
 import sys
 from concurrent.futures import BrokenExecutor
+from itertools import chain, count, islice
 from numbers import Integral
 from pathlib import Path
 from time import perf_counter
 
 from crystalml._dependencies import import_optional
 from crystalml.exceptions import InvalidInputError, ParquetError
-from crystalml.io._chunks import chunks_of, run_in_order
+from crystalml.io._chunks import chunks_of, emptied, run_in_order
 from crystalml.io._parquet._folder import ParquetFolder
 from crystalml.io._parquet._parts import Chunk, read_chunk, stamp_of
 from crystalml.io._parquet._run_report import CIFRunReport
@@ -17,7 +18,8 @@ from crystalml.io._sources import check_max_file_size, iterate_sources
 from crystalml.io._table import file_progress
 from crystalml.io._unpack import MAX_FILE_SIZE
 
-# A part from archive members ends early, as they are held in memory until it is dispatched.
+# A part ends early at so many bytes that cannot be read in place: they are unpacked again when an
+# interrupted run is continued, and what is found finished is held in memory until that is known.
 _PART_HELD = 32_000_000
 _CALLER = "cifs_to_parquet"
 
@@ -162,13 +164,19 @@ class _Run:
 
     def _unfinished(self, sources):
         """Yield the chunks of the parts that are to be read."""
-        for part, group in enumerate(_groups(sources, self._files_per_part)):
+        sources = iter(sources)
+        for part in count():
+            first = list(islice(sources, 1))
+            if not first:
+                return
             self._n_parts = part + 1
-            if self._folder.has(part) and self._is_finished(part, group):
-                self._bar.update(len(group))
-            else:
-                yield from _chunks_of_part(part, group)
-            group.clear()  # before the next one is collected
+            group = _next_group(chain(emptied(first), sources), self._files_per_part)
+            if self._folder.has(part):
+                group = list(group)
+                if self._is_finished(part, group):
+                    self._bar.update(len(group))
+                    continue
+            yield from _chunks_of_part(part, group)
 
     def _is_finished(self, part, group):
         """Tell whether a part that is there was read from the files as they are now."""
@@ -205,23 +213,23 @@ class _Part:
 
 def _chunks_of_part(part, group):
     """Yield the files of a part in chunks."""
-    done = 0
+    last = None
     for chunk in chunks_of(group):
-        done += len(chunk)
-        yield Chunk(part, done == len(group), chunk)
+        if last is not None:
+            yield Chunk(part, False, last)
+        last = chunk
+    if last is not None:
+        yield Chunk(part, True, last)
 
 
-def _groups(sources, files_per_part):
-    """Group sources into parts."""
-    group, held = [], 0
-    for source in sources:
-        group.append(source)
+def _next_group(sources, files_per_part):
+    """Yield as many sources as make a part."""
+    held = 0
+    for n_files, source in enumerate(sources, start=1):
+        yield source
         held += len(source.data or b"")
-        if len(group) == files_per_part or held >= _PART_HELD:
-            yield group
-            group, held = [], 0
-    if group:
-        yield group
+        if n_files == files_per_part or held >= _PART_HELD:
+            return
 
 
 def _worker_deaths():
