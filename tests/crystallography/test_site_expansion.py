@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from crystalml.crystallography import lattice_vectors
-from crystalml.crystallography._site_expansion import expand_sites
+from crystalml.crystallography._site_expansion import expand_sites, merge_sites
+from crystalml.exceptions import CIFError
 
 CELLS = {
     "triclinic": (7.1, 8.3, 9.7, 81.0, 94.0, 103.0),
@@ -48,3 +49,43 @@ def test_images_of_a_partly_occupied_atom_may_be_close():
     for occupancy, count in ((1.0, 1), (0.5, 2)):
         _, atoms = expand_sites(near_the_mirror, [occupancy], operations, 5.0 * np.eye(3))
         assert len(atoms) == count
+
+
+PLACES = np.array([[0.0, 0, 0], [0.5, 0.5, 0.5], [0.999, 0, 0], [0.51, 0.5, 0.5], [0.3, 0, 0]])
+
+
+def merged(elements, occupancies, atoms=range(5)):
+    """The sites of five atoms, of which 0 and 2 share a place, and 1 and 3 do."""
+    return merge_sites(PLACES, np.array(atoms), elements, occupancies, 5.0 * np.eye(3))
+
+
+def test_atoms_of_one_place_are_one_site():
+    sites, species = merged(["Na", "Cl", "K", "Br", "O"], [0.4, 1.0, 0.6, 0.0, 0.5])
+    assert sites.tolist() == [0, 1, 4]
+    assert species == [{"Na": 0.4, "K": 0.6}, {"Cl": 1.0, "Br": 0.0}, {"O": 0.5}]
+
+
+def test_atoms_listed_twice_count_once_or_share():
+    _, species = merged(["Na", "Cl", "Na", "Cl", "O"], [1.0, 0.5, 1.0, 0.25, 1.0])
+    assert species == [{"Na": 1.0}, {"Cl": 0.75}, {"O": 1.0}]
+
+
+def test_rounded_occupancies_fill_a_place_and_larger_ones_are_refused():
+    _, species = merged(["Na", "Cl", "K", "Br", "O"], [0.34, 1.0, 0.7, 0.0, 1.0])
+    assert species[0] == pytest.approx({"Na": 0.34 / 1.04, "K": 0.7 / 1.04})
+    with pytest.raises(CIFError, match=r"occupancies of Na and K at one place add up to 1\.3"):
+        merged(["Na", "Cl", "K", "Br", "O"], [0.6, 1.0, 0.7, 0.0, 1.0])
+
+
+def test_images_of_one_atom_stay_apart():
+    sites, species = merged(["Na", "Cl"], [0.5, 0.5], atoms=[0, 1, 0, 1, 1])
+    assert sites.tolist() == [0, 1, 2, 3, 4]
+    assert species == [{"Na": 0.5}, {"Cl": 0.5}, {"Na": 0.5}, {"Cl": 0.5}, {"Cl": 0.5}]
+
+
+def test_chains_of_coinciding_atoms_are_one_site():
+    chain = np.array([[0.0, 0, 0], [0.015, 0, 0], [0.03, 0, 0]])  # the ends are 0.15 Å apart
+    elements, occupancies = ["Na", "K", "Rb"], [0.2, 0.3, 0.4]
+    sites, species = merge_sites(chain, np.arange(3), elements, occupancies, 5.0 * np.eye(3))
+    assert sites.tolist() == [0]
+    assert species == [{"Na": 0.2, "K": 0.3, "Rb": 0.4}]

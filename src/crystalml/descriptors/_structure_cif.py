@@ -9,8 +9,7 @@ from crystalml.crystallography import (
     lattice_vectors,
     parse_formula,
 )
-from crystalml.crystallography._site_expansion import expand_sites
-from crystalml.descriptors._structure_neighbours import OCCUPANCY_TOLERANCE, first_of_place
+from crystalml.crystallography._site_expansion import expand_sites, merge_sites
 from crystalml.exceptions import CIFError, FormulaError
 
 # Formulas round, and a few hydrogens of water are often not located.
@@ -46,12 +45,9 @@ def _read_atoms(path):
     fractions = np.array([site.fract.tolist() for site in listed])
     occupancies = np.array([site.occ for site in listed])
     fractions, atoms = expand_sites(fractions, occupancies, _operations(small), vectors)
-    first = first_of_place(fractions, vectors)
-    found = [{} for _ in atoms]
-    for place, atom in zip(first, atoms, strict=True):
-        found[place].setdefault(listed[atom].element.name, []).append(occupancies[atom])
-    kept = np.flatnonzero(first == np.arange(len(atoms)))
-    species = [_settle(found[place]) for place in kept]
+    elements = [site.element.name for site in listed]
+    kept, species = merge_sites(fractions, atoms, elements, occupancies, vectors)
+    species = [tuple(here.items()) for here in species]
     return vectors, fractions[kept], species, _lacks_hydrogen(block, species)
 
 
@@ -91,19 +87,6 @@ def _operations(small):
     if setting.qualifier == "H" and abs(small.cell.gamma - 120.0) > _NO_HEXAGON:
         setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
     return list(gemmi.symops_from_hall(setting.hall))
-
-
-def _settle(found):
-    """Return elements and occupancies of one place; what a file lists twice may count once."""
-    summed = {name: sum(listed) for name, listed in found.items()}
-    if sum(summed.values()) > 1.0 + OCCUPANCY_TOLERANCE:
-        summed = {name: max(listed) for name, listed in found.items()}
-    total = sum(summed.values())
-    if total > 1.0 + OCCUPANCY_TOLERANCE:
-        raise CIFError(
-            f"the occupancies of {' and '.join(summed)} at one place add up to {total:.3g}"
-        )
-    return tuple((name, float(value / max(total, 1.0))) for name, value in summed.items())
 
 
 def _lacks_hydrogen(block, species):

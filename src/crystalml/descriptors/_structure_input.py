@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from crystalml._dependencies import import_optional
-from crystalml.crystallography._site_expansion import FULL_OCCUPANCY
+from crystalml.crystallography._site_expansion import FULL_OCCUPANCY, OCCUPANCY_TOLERANCE
 from crystalml.descriptors._structure_cif import read_atoms
-from crystalml.descriptors._structure_neighbours import OCCUPANCY_TOLERANCE, first_of_place
+from crystalml.descriptors._structure_neighbours import first_of_place
 from crystalml.exceptions import InvalidInputError
 
 _CALLER = "StructureDescriptors"

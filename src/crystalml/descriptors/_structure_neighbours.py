@@ -5,16 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 from crystalml._dependencies import import_optional
+from crystalml.crystallography._site_expansion import OCCUPANCY_TOLERANCE, SITE_TOLERANCE
 from crystalml.exceptions import InvalidInputError
 
 # Two partly occupied sites nearer than this times the sum of their covalent radii are never
 # occupied at once; the shortest real bonds of two heavy atoms, as in N2, have 0.77.
 _ALTERNATIVE = 0.75
-OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies of alternatives may exceed 1
 _SMALLEST_RADIUS = 4.0  # Å, where the search for nearest neighbours begins
 _LARGEST_RADIUS = 60.0  # Å, where it gives up
 _SELF = 1e-8  # Å, pymatgen's tolerance
-_SAME_PLACE = 0.1  # Å
 
 
 class Pairs(NamedTuple):
@@ -58,7 +57,7 @@ def pairs_within(crystal, radius):
 
 def first_of_place(fractions, vectors):
     """Return for each site the first one that is at the same place, most often itself."""
-    one, other, _, _ = neighbours(fractions @ vectors, vectors, _SAME_PLACE)
+    one, other, _, _ = neighbours(fractions @ vectors, vectors, SITE_TOLERANCE)
     first = np.arange(len(fractions))
     np.minimum.at(first, one, other)
     return first[first]
@@ -66,7 +65,7 @@ def first_of_place(fractions, vectors):
 
 def refuse_coinciding(crystal):
     """Raise where two sites that can be occupied at once are at one place."""
-    pairs = pairs_within(crystal, _SAME_PLACE)
+    pairs = pairs_within(crystal, SITE_TOLERANCE)
     if len(pairs.first):
         one, other = int(pairs.first[0]), int(pairs.second[0])
         names = [crystal.species[site][0][0] for site in (one, other)]
@@ -79,7 +78,7 @@ def bonded_pairs(crystal, pairs, radius, *, bonds, tolerance):
     """Choose the bonded ones of `pairs`, which reach up to `radius`; search further if need be."""
     radii = crystal.covalent_radius
     if bonds == "covalent":
-        reach = max(2.0 * np.nan_to_num(radii).max() * (1.0 + tolerance), _SAME_PLACE)
+        reach = max(2.0 * np.nan_to_num(radii).max() * (1.0 + tolerance), SITE_TOLERANCE)
         if pairs is None or radius < reach:
             pairs = pairs_within(crystal, reach)
         return pairs.select(

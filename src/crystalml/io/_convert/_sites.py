@@ -4,18 +4,15 @@ from typing import NamedTuple
 
 import gemmi
 import numpy as np
-from scipy.spatial import cKDTree
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import find_spacegroup, lattice_vectors
 from crystalml.crystallography._site_expansion import (
     FULL_OCCUPANCY,
-    SITE_TOLERANCE,
     expand_sites,
+    merge_sites,
 )
 from crystalml.exceptions import CIFError
-
-OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies may add up to more than one
 
 
 class Sites(NamedTuple):
@@ -71,8 +68,9 @@ def read_sites(block, fields, rules):
     listed = np.array([site.fract.tolist() for site in atoms])
     occupancies = [site.occ for site in atoms]
     fractions, kinds = expand_sites(listed, occupancies, operations, vectors)
-    species = [{_symbol(atoms[kind], rules): atoms[kind].occ} for kind in kinds]
-    return _apply_occupancy(_merge(Sites(cell, fractions, species, kinds), vectors), rules)
+    symbols = [_symbol(site, rules) for site in atoms]
+    kept, species = merge_sites(fractions, kinds, symbols, occupancies, vectors)
+    return _apply_occupancy(Sites(cell, fractions[kept], species, kinds[kept]), rules)
 
 
 def _listed_atoms(structure, rules):
@@ -124,42 +122,6 @@ def _hall_symbol(source, fields):
     if setting.qualifier == "H" and abs(fields["gamma"] - 120.0) > 1.0:
         setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
     return setting.hall
-
-
-def _merge(sites, vectors):
-    """Bring atoms of the file that share a place together into one site."""
-    owner = np.arange(len(sites.kinds))
-    for first, second in _coinciding(sites.fractions, vectors):
-        if sites.kinds[first] != sites.kinds[second]:
-            owner[second] = min(owner[first], owner[second])
-    species = [{} for _ in owner]
-    for index, place in enumerate(owner):
-        for symbol, occupancy in sites.species[index].items():
-            species[place].setdefault(symbol, []).append(occupancy)
-    merged = [_total(here) for here in species]
-    return sites.select(owner == np.arange(len(owner)), merged)
-
-
-def _coinciding(fractions, vectors):
-    """Pairs of sites (i < j) that are closer than the tolerance, in ascending order."""
-    reach = SITE_TOLERANCE / np.linalg.svd(vectors, compute_uv=False).min()
-    tree = cKDTree(fractions % 1.0, boxsize=1.0)
-    pairs = tree.query_pairs(min(reach, 0.49), output_type="ndarray")
-    between = fractions[pairs[:, 0]] - fractions[pairs[:, 1]]
-    between -= np.round(between)
-    close = ((between @ vectors) ** 2).sum(axis=1) < SITE_TOLERANCE**2
-    return sorted(map(tuple, np.sort(pairs[close], axis=1).tolist()))
-
-
-def _total(species):
-    """Occupancies of one place; an atom that the file lists several times may count once."""
-    summed = {symbol: sum(found) for symbol, found in species.items()}
-    if sum(summed.values()) > 1.0 + OCCUPANCY_TOLERANCE:
-        summed = {symbol: max(found) for symbol, found in species.items()}
-    total = sum(summed.values())
-    if total > 1.0 + OCCUPANCY_TOLERANCE:
-        raise CIFError(f"the occupancies of {' and '.join(summed)} at one place add up to {total}")
-    return {symbol: value / max(total, 1.0) for symbol, value in summed.items()}
 
 
 def _apply_occupancy(sites, rules):
