@@ -1,5 +1,6 @@
 """What a table says of crystals whose space groups are to be told: formulas, cells, atoms."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,12 @@ from crystalml.crystallography import (
     parse_formulas,
     validate_cells,
 )
-from crystalml.exceptions import SchemaError
+from crystalml.descriptors._composition_input import as_list, one_column
+from crystalml.exceptions import InvalidInputError, SchemaError
+from crystalml.symmetry._cell_table import atoms_in_cells, number_column
 
 COMPOSITION, CELL, ATOMS = "composition", "cell", "atoms"
+ATOM_COLUMNS = ("n_atoms", "formula_units")
 # Rhombohedral axes are recognised within these limits: relative, and degrees.
 _EQUAL_LENGTHS, _EQUAL_ANGLES = 2e-3, 0.1
 
@@ -31,7 +35,7 @@ class Entries(NamedTuple):
     """Standard uncertainties of the cells, 0 where unknown; None if no column gives any."""
     n_atoms: np.ndarray | None
     """Atoms in the cell, NaN where unknown; None if nothing is said of them."""
-    index: object
+    index: pd.Index
     """Names of the rows."""
 
     def __len__(self):
@@ -41,9 +45,102 @@ class Entries(NamedTuple):
         """Some of the crystals."""
         return Entries(*(None if column is None else column[rows] for column in self))
 
-    def with_cells(self, cells):
-        """The same crystals with other cells."""
-        return self._replace(cells=cells)
+    def shifted(self, draw):
+        """The same crystals with cells that are this many s.u. away, shape (6,).
+
+        Where no such cell is possible, the cell stays as it is.
+        """
+        cells = self.cells + draw * self.cells_su
+        cells = validate_cells(cells, caller="Entries", on_error="nan")
+        return self._replace(cells=np.where(np.isnan(cells), self.cells, cells))
+
+
+def as_table(X, parts, *, caller):
+    """Make a DataFrame, with the columns that a classifier with these `parts` needs, of what came.
+
+    Parameters
+    ----------
+    X : DataFrame, Series, list, dict or array
+        A table; rows as dicts; formulas alone; an array of the columns needed, in their order.
+    parts : set of {"composition", "cell", "atoms"}
+        What the classifier looks at.
+    caller : str
+        Who asks, for messages.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such column, or `X` is something else.
+    """
+    if isinstance(X, Mapping):
+        X = pd.DataFrame(X if any(np.ndim(value) for value in X.values()) else [X])
+    elif _are_rows(X):
+        X = pd.DataFrame(list(X))
+    if isinstance(X, pd.DataFrame) and (parts != {COMPOSITION} or "formula" in X.columns):
+        table = X
+    elif parts == {COMPOSITION}:
+        index = X.index if isinstance(X, (pd.Series, pd.DataFrame)) else None
+        column = X if isinstance(X, pd.DataFrame) else _without_name(X)
+        formulas = as_list(one_column(column, caller=caller))
+        table = pd.DataFrame({"formula": pd.Series(formulas, index=index, dtype=object)})
+    else:
+        table = _from_array(X, parts, caller)
+    _check_columns(table, parts, caller)
+    return table
+
+
+def _are_rows(X):
+    """Whether these are dicts from column names to values, and not formulas as dicts."""
+    names = {"formula", *CELL_COLUMNS}
+    is_list = isinstance(X, (list, tuple)) and len(X) > 0
+    return is_list and all(isinstance(row, Mapping) and names & set(row) for row in X)
+
+
+def _without_name(X):
+    """Turn a Series into its values."""
+    return X.to_numpy(dtype=object) if isinstance(X, pd.Series) else X
+
+
+def _from_array(X, parts, caller):
+    """Name the columns of an array."""
+    names = needed_columns(parts)
+    array = np.asarray(X, dtype=object) if isinstance(X, (list, tuple, np.ndarray)) else None
+    if array is not None and array.shape == (0,):
+        array = array.reshape(0, len(names))
+    if array is None or array.ndim != 2 or array.shape[1] != len(names):
+        came = "" if array is None else f" of shape {array.shape}"
+        raise SchemaError(
+            f"{caller}: X is a {type(X).__name__}{came}; give a DataFrame with the columns "
+            f"{', '.join(names)}, as read_cifs makes them, or an array of these in this order."
+        )
+    return pd.DataFrame(array, columns=names)
+
+
+def needed_columns(parts):
+    """Name the columns that are needed; of those that tell the atoms the first."""
+    names = ["formula"] if COMPOSITION in parts else []
+    names += list(CELL_COLUMNS) if CELL in parts else []
+    return names + ([ATOM_COLUMNS[0]] if ATOMS in parts else [])
+
+
+def _check_columns(table, parts, caller):
+    has = ", ".join(map(str, table.columns[:12]))
+    missing = [name for name in needed_columns(parts - {ATOMS}) if name not in table.columns]
+    if missing:
+        raise SchemaError(
+            f"{caller}: the table lacks the columns {', '.join(missing)}; it has {has}. Add them, "
+            "or choose other inputs."
+        )
+    if ATOMS in parts and not set(ATOM_COLUMNS) & set(table.columns):
+        raise SchemaError(
+            f"{caller}: the table has neither n_atoms (atoms in the cell) nor formula_units (Z); "
+            "add one of them, or choose inputs='composition+cell'."
+        )
+    if not table.columns.is_unique:
+        double = table.columns[table.columns.duplicated()][0]
+        raise SchemaError(
+            f"{caller}: the table has more than one column {double!r}. Drop all but one."
+        )
 
 
 def read_entries(table, parts, *, setting="conventional", caller):
@@ -51,8 +148,8 @@ def read_entries(table, parts, *, setting="conventional", caller):
 
     Parameters
     ----------
-    table : DataFrame, or sequence of str (formulas alone) or array of shape (n, 6) (cells alone)
-        Rows.
+    table : DataFrame
+        From `as_table`.
     parts : set of {"composition", "cell", "atoms"}
         What the classifier looks at.
     setting : {"conventional", "primitive"}
@@ -62,95 +159,58 @@ def read_entries(table, parts, *, setting="conventional", caller):
 
     Raises
     ------
-    SchemaError
-        If a column is missing.
-    FormulaError, InvalidInputError
-        If a formula or a cell is impossible.
+    FormulaError, CellError, InvalidInputError
+        If a formula, a cell or a number is impossible.
     """
-    table = _as_table(table, parts, caller)
-    _check_columns(table, parts, caller)
     amounts = cells = cells_su = n_atoms = None
-    tripled = np.zeros(len(table), dtype=bool)
+    n_points = np.ones(len(table))
     if COMPOSITION in parts:
-        amounts = parse_formulas(list(table["formula"])).amounts
+        formulas = parse_formulas(as_list(table[["formula"]]))
+        amounts = formulas.amounts
     if CELL in parts:
-        cells = table[list(CELL_COLUMNS)].to_numpy(dtype=float)
-        validate_cells(cells, caller=caller)
-        cells_su = _uncertainties(table)
-        if setting == "primitive":
-            cells, n_lattice_points = _conventional(cells)
-        else:
-            cells, tripled = hexagonal_axes(cells)
-            n_lattice_points = np.where(tripled, 3.0, 1.0)
-        if cells_su is not None:
-            cells_su[tripled] = 0.0
+        given = np.column_stack([number_column(table, name, caller) for name in CELL_COLUMNS])
+        validate_cells(given, caller=caller)
+        cells, n_points, is_new = _settle(given, setting)
+        cells_su = _carried(_uncertainties(table, caller), given, cells, is_new)
     if ATOMS in parts:
-        n_atoms = _atoms(table, amounts) * n_lattice_points
+        n_atoms = atoms_in_cells(table, formulas, caller) * n_points
     return Entries(amounts, cells, cells_su, n_atoms, table.index)
 
 
-def _as_table(table, parts, caller):
-    """Make a DataFrame of what came."""
-    if isinstance(table, pd.DataFrame):
-        return table
-    if isinstance(table, pd.Series):
-        return table.to_frame("formula")
-    if parts == {COMPOSITION}:
-        if isinstance(table, str) or not hasattr(table, "__len__"):
-            raise SchemaError(f"{caller}: the table is {table!r}; put formulas into a list.")
-        return pd.DataFrame(
-            {"formula": np.asarray(table, dtype=object).reshape(len(table), -1)[:, 0]}
-        )
-    array = np.asarray(table)
-    if parts == {CELL} and array.ndim == 2 and array.shape[1] == len(CELL_COLUMNS):
-        return pd.DataFrame(array, columns=list(CELL_COLUMNS))
-    raise SchemaError(
-        f"{caller}: X is a {type(table).__name__}; give a DataFrame with the columns "
-        f"{', '.join(_columns(parts))}, as read_cifs makes them."
-    )
-
-
-def _columns(parts):
-    """Name the columns that are needed."""
-    names = ["formula"] if COMPOSITION in parts else []
-    return names + (list(CELL_COLUMNS) if CELL in parts else [])
-
-
-def _check_columns(table, parts, caller):
-    missing = [name for name in _columns(parts) if name not in table.columns]
-    if missing:
-        raise SchemaError(
-            f"{caller}: the table lacks the columns {', '.join(missing)}; it has "
-            f"{', '.join(map(str, table.columns[:12]))}. Add them, or choose other inputs."
-        )
-    if ATOMS in parts and not {"n_atoms", "formula_units"} & set(table.columns):
-        raise SchemaError(
-            f"{caller}: the table has neither n_atoms (atoms in the cell) nor formula_units (Z); "
-            "add one of them, or choose inputs='composition+cell'."
-        )
-
-
-def _uncertainties(table):
+def _uncertainties(table, caller):
     """Return the s.u. of the cells where the table has such columns and any is above zero."""
     known = [name for name in CELL_SU_COLUMNS if name in table.columns]
-    if not known:
-        return None
     su = np.zeros((len(table), 6))
     for name in known:
-        su[:, CELL_SU_COLUMNS.index(name)] = table[name].to_numpy(dtype=float)
-    su = np.nan_to_num(su, nan=0.0)
+        values = np.nan_to_num(number_column(table, name, caller), nan=0.0, posinf=np.inf)
+        wrong = (values < 0) | np.isinf(values)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise InvalidInputError(
+                f"{caller}: column {name!r} has {float(values[row])!r} in row {row}; give finite "
+                "s.u. >= 0, or leave unknown ones missing."
+            )
+        su[:, CELL_SU_COLUMNS.index(name)] = values
     return su if su.any() else None
 
 
-def _atoms(table, amounts):
-    """Return the atoms in the cell, from `n_atoms` or else from Z."""
-    found = np.full(len(table), np.nan)
-    if "n_atoms" in table.columns:
-        found = pd.to_numeric(table["n_atoms"]).to_numpy(dtype=float, na_value=np.nan).copy()
-    if "formula_units" in table.columns:
-        units = pd.to_numeric(table["formula_units"]).to_numpy(dtype=float, na_value=np.nan)
-        found = np.where(np.isnan(found), units * amounts.sum(axis=1), found)
-    return np.where(found > 0, found, np.nan)
+def _settle(cells, setting):
+    """Return conventional cells, how many times larger they are, and which are on other axes."""
+    if setting == "primitive":
+        found, _ = conventional_cell(cells)
+        n_points = np.rint(cell_volume(found) / cell_volume(cells))
+        return found, n_points, np.ones(len(cells), dtype=bool)
+    found, turned = hexagonal_axes(cells)
+    return found, np.where(turned, 3.0, 1.0), turned
+
+
+def _carried(su, given, cells, is_new):
+    """Give axes that are not those of the table the mean s.u. of these, relative to the length."""
+    if su is None or not is_new.any():
+        return su
+    relative = (su[:, :3] / given[:, :3]).mean(axis=1, keepdims=True)
+    angle = np.repeat(su[:, 3:].mean(axis=1, keepdims=True), 3, axis=1)
+    return np.where(is_new[:, None], np.hstack([relative * cells[:, :3], angle]), su)
 
 
 def hexagonal_axes(cells):
@@ -183,9 +243,3 @@ def hexagonal_axes(cells):
         ]
     )
     return cells, turned
-
-
-def _conventional(cells):
-    """Return the conventional cells of primitive ones, and how many times larger they are."""
-    found, _ = conventional_cell(cells)
-    return found, np.rint(cell_volume(found) / cell_volume(cells))

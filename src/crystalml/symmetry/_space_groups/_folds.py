@@ -48,7 +48,9 @@ def deal_folds(codes, groups, n_folds, *, seed, caller):
     folds = np.zeros(len(codes), dtype=np.int64)
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
+        # Rare groups are in some folds only, and small tables have little else.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         for number, (_, held_out) in enumerate(splitter.split(strata, strata, groups)):
             folds[held_out] = number
     return folds

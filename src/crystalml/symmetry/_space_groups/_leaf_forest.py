@@ -1,5 +1,6 @@
 """Extremely randomised trees for many classes that remember the classes of their leaves only."""
 
+import warnings
 from functools import partial
 
 import numpy as np
@@ -86,9 +87,12 @@ class LeafForest(BaseEstimator):
         generator = check_random_state(self.random_state)
         seeds = [generator.randint(np.iinfo(np.int32).max) for _ in range(self.n_trees)]
         grow = partial(self._grow, X, codes, sample_weight)
-        grown = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(grow)(seed) for seed in seeds
-        )
+        with warnings.catch_warnings():
+            # Codes are classes, however many there are.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            grown = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(grow)(seed) for seed in seeds
+            )
         features, thresholds, children, sizes, classes, shares = zip(*grown, strict=True)
         self.trees_ = tree_arrays(features, thresholds, children)
         self.leaf_starts_ = np.append(0, np.cumsum(np.concatenate(sizes))).astype(np.int32)

@@ -7,7 +7,7 @@ groups of rows (chemical systems, say) held out together.
 from typing import NamedTuple
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs
 
 from crystalml.model_selection import apply_temperature, fit_temperature
 from crystalml.symmetry._space_groups._evidence import (
@@ -26,6 +26,8 @@ from crystalml.symmetry._space_groups._pairs import pair_columns
 # Share of the forest's answer in the final one, so that nothing seen in training is impossible.
 _FLOOR_SHARE = 0.005
 _FLOOR = 1e-6
+# More pairs teach the model of pairs nothing that shows.
+_MOST_PAIRS = 300_000
 
 
 class Assessment(NamedTuple):
@@ -97,7 +99,7 @@ class SpaceGroupModel:
         counts = np.bincount(codes, sample_weight, minlength=len(self.classes)) + 0.5
         self.log_prior = np.log(counts / counts.sum())
         forest = self._fit_forest(facts, codes, folds, sample_weight, tell)
-        pairs, probabilities, votes = self._fit_pairs(facts, fits, codes, folds, tell)
+        votes = self._fit_pairs(facts, fits, codes, folds, tell)
         candidates = best_candidates(blend(forest, votes), self.options["n_candidates"])
         columns = candidate_columns(facts, fits, forest, votes, self.log_prior, candidates)
         self.known = facts.only_compared()
@@ -143,25 +145,40 @@ class SpaceGroupModel:
         )
 
     def _fit_pairs(self, facts, fits, codes, folds, tell):
-        """Fit the model of pairs; return neighbours of other folds and their held-out votes."""
+        """Fit the model of pairs; return the votes of neighbours in other folds, held out."""
         side = facts.side()
         pairs = find_neighbours(side, side)
         columns, plain = pair_columns(pairs, facts, facts, fits)
         tell()
         same = codes[pairs.query] == codes[pairs.reference]
-        likeness = np.zeros(len(same))
         fold = folds[pairs.query]
-        for number in np.unique(folds):
-            held_out = fold == number
-            model = self._new_pair_model().fit(columns[~held_out], same[~held_out])
-            likeness[held_out] = model.probabilities(columns[held_out])
-            tell()
-        self.pair_model = self._new_pair_model().fit(columns, same)
-        tell()
-        return pairs, likeness, self._votes(pairs, likeness, plain, len(codes))
+        # The last model sees all folds.
+        held_out = [fold == number for number in np.unique(folds)] + [np.zeros(len(fold), bool)]
+        models = self._in_threads(
+            self._fitted_pair_model, [(columns, same, ~rows) for rows in held_out], tell
+        )
+        self.pair_model = models[-1]
+        likeness = np.zeros(len(same))
+        for model, rows in zip(models[:-1], held_out[:-1], strict=True):
+            likeness[rows] = model.probabilities(columns[rows])
+        return self._votes(pairs, likeness, plain, len(codes))
 
-    def _new_pair_model(self):
-        return PairModel(random_state=self.seed, n_threads=self._n_threads)
+    def _fitted_pair_model(self, columns, same, rows):
+        """Fit a model of pairs to some of them; so many are enough, and quick."""
+        rows = np.flatnonzero(rows)
+        if len(rows) > _MOST_PAIRS:
+            rows = np.random.RandomState(self.seed).choice(rows, _MOST_PAIRS, replace=False)
+            rows.sort()
+        return PairModel(random_state=self.seed).fit(columns[rows], same[rows])
+
+    def _in_threads(self, function, arguments, tell):
+        """Call a function that lets go of the interpreter with each list of arguments."""
+        run = Parallel(n_jobs=self.options["n_jobs"], prefer="threads", return_as="generator")
+        found = []
+        for result in run(delayed(function)(*some) for some in arguments):
+            found.append(result)
+            tell()
+        return found
 
     @property
     def _n_threads(self):
@@ -174,10 +191,11 @@ class SpaceGroupModel:
         """Fit the ranker; calibrate on a fold that another one, fitted for it, had not seen."""
         hit = candidates == codes[:, None]
         held_out = folds == folds.max()
-        part = self._new_ranker().fit(
-            columns[~held_out],
-            hit[~held_out],
-            sample_weight=None if sample_weight is None else sample_weight[~held_out],
+        every = np.ones(len(folds), dtype=bool)
+        part, self.ranker = self._in_threads(
+            self._fitted_ranker,
+            [(columns, hit, sample_weight, rows) for rows in (~held_out, every)],
+            tell,
         )
         found = part.probabilities(columns[held_out])
         found = self._spread(found, candidates[held_out], forest[held_out])
@@ -185,16 +203,13 @@ class SpaceGroupModel:
         self.temperature = fit_temperature(
             codes[held_out], found, labels=np.arange(len(self.classes)), sample_weight=weight
         )
-        tell()
-        self.ranker = self._new_ranker().fit(columns, hit, sample_weight=sample_weight)
-        tell()
         return apply_temperature(found, self.temperature), np.flatnonzero(held_out)
 
-    def _new_ranker(self):
-        options = self.options
-        return ListRanker(
-            n_rounds=options["n_rounds"], random_state=self.seed, n_threads=self._n_threads
-        )
+    def _fitted_ranker(self, columns, hit, sample_weight, rows):
+        """Fit a ranker to some rows."""
+        weight = None if sample_weight is None else sample_weight[rows]
+        ranker = ListRanker(n_rounds=self.options["n_rounds"], random_state=self.seed)
+        return ranker.fit(columns[rows], hit[rows], sample_weight=weight)
 
     def _spread(self, of_candidates, candidates, forest):
         """Put the candidates' probabilities among those of all groups."""

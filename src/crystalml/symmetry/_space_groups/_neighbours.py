@@ -97,7 +97,12 @@ def _grouped(keys, shared):
 def _unlikeness(new, known, rows, candidates):
     """Squared differences in units of their scales; infinite within a fold."""
     n_sites = max(int((new.sites[rows[0]] != 0).any(axis=1).sum()), 1)
-    distance = _squares(_flat(new.sites, rows), _flat(known.sites, candidates)) / n_sites
+    # Both sides are padded to the most kinds of atoms that any of their rows has.
+    n_places = min(new.sites.shape[1], known.sites.shape[1])
+    distance = _squares(
+        _flat(new.sites[:, :n_places], rows), _flat(known.sites[:, :n_places], candidates)
+    )
+    distance /= n_sites
     if new.shapes is not None:
         shapes = _squares(new.shapes[rows], known.shapes[candidates]) / new.shapes.shape[1]
         units = new.log_units[rows][:, None] - known.log_units[candidates]
