@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "CIFReader",
             "CODClient",
             "check_table",
+            "cifs_to_parquet",
             "clean_cod_metadata",
             "from_ase",
             "from_pymatgen",
