@@ -123,6 +123,13 @@ def grow_boosted_trees(X, label, *, n_rounds, objective, seed, n_threads, caller
     return _from_text(text, X.shape[1])
 
 
+def constant_trees(value, n_features):
+    """Return a single leaf, for want of rows to grow from."""
+    nothing = np.zeros((0, 2), dtype=np.int32)
+    trees = tree_arrays([nothing[:, 0]], [nothing[:, 0]], [nothing])
+    return BoostedTrees(trees, np.array([value]), n_features)
+
+
 def _with_largest(X):
     """Replace what is not finite by the largest numbers there are."""
     if np.isfinite(X).all():

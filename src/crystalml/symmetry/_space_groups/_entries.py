@@ -1,7 +1,7 @@
 """What a table says of crystals whose space groups are to be told: formulas, cells, atoms."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,8 @@ ATOM_COLUMNS = ("n_atoms", "formula_units")
 _EQUAL_LENGTHS, _EQUAL_ANGLES = 2e-3, 0.1
 
 
-class Entries(NamedTuple):
+@dataclass(frozen=True)
+class Entries:
     """Columns of n crystals; None where the classifier does not look at them."""
 
     amounts: sparse.csr_array | None
@@ -42,17 +43,18 @@ class Entries(NamedTuple):
         return len(self.index)
 
     def rows(self, rows):
-        """Some of the crystals."""
-        return Entries(*(None if column is None else column[rows] for column in self))
+        """Return some of the crystals."""
+        columns = (getattr(self, field.name) for field in fields(self))
+        return Entries(*(None if column is None else column[rows] for column in columns))
 
     def shifted(self, draw):
-        """The same crystals with cells that are this many s.u. away, shape (6,).
+        """Return the same crystals with cells that are this many s.u. away, shape (6,).
 
         Where no such cell is possible, the cell stays as it is.
         """
         cells = self.cells + draw * self.cells_su
         cells = validate_cells(cells, caller="Entries", on_error="nan")
-        return self._replace(cells=np.where(np.isnan(cells), self.cells, cells))
+        return replace(self, cells=np.where(np.isnan(cells), self.cells, cells))
 
 
 def as_table(X, parts, *, caller):

@@ -104,7 +104,7 @@ def _row_columns(facts, votes):
 
 
 def _multiplicity_columns(facts, fits, candidates):
-    """Formula units and atoms in the cell against the multiplicity of a general position."""
+    """Hold formula units and atoms in the cell against the multiplicity of a general position."""
     general = np.log(fits.groups.general_multiplicity)[candidates]
     log_units = np.log(facts.units[:, 0])[:, None]
     log_atoms = log_units + np.log(facts.compositions.sites.n_atoms)[:, None]

@@ -9,11 +9,14 @@ from crystalml.datasets._atomic_volumes import element_table
 from crystalml.symmetry._space_groups._formula_units import FormulaUnitPrior
 from crystalml.symmetry._space_groups._groups import GroupTable
 from crystalml.symmetry._space_groups._neighbours import Side
-from crystalml.symmetry._space_groups._rows import Compositions, ElementTable, Lattices
+from crystalml.symmetry._space_groups._rows import (
+    SMALLEST_STRAIN,
+    Compositions,
+    ElementTable,
+    Lattices,
+)
 from crystalml.symmetry._space_groups._volume_trees import VolumeTrees
 from crystalml.symmetry._space_groups._wyckoff import WyckoffTable
-
-_SMALLEST_STRAIN = 5e-4
 
 
 class RowFacts(NamedTuple):
@@ -32,7 +35,7 @@ class RowFacts(NamedTuple):
     """Group of each training row, as a column number."""
 
     def side(self):
-        """What is compared when neighbours are looked for."""
+        """Return what is compared when neighbours are looked for."""
         lattices, compositions = self.lattices, self.compositions
         return Side(
             keys=None if compositions is None else compositions.sites.key,
@@ -153,7 +156,7 @@ class FactFinder:
         if facts.lattices is not None:
             strain, excess, _ = self.groups.metric_fit(facts.lattices.metric_strains)
             tables += [
-                np.log(strain + _SMALLEST_STRAIN).astype(np.float32),
+                np.log(np.maximum(strain, SMALLEST_STRAIN)).astype(np.float32),
                 excess.astype(np.float32),
             ]
             names += ["log_strain", "excess"]

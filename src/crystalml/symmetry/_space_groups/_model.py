@@ -4,12 +4,13 @@ Every stage is fitted on answers that the stage before gave to rows it had not s
 groups of rows (chemical systems, say) held out together.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from crystalml.model_selection import apply_temperature, fit_temperature
+from crystalml.model_selection import apply_temperature, fit_temperature, jitter_cells
 from crystalml.symmetry._space_groups._evidence import (
     best_candidates,
     blend,
@@ -26,6 +27,8 @@ from crystalml.symmetry._space_groups._pairs import pair_columns
 # Share of the forest's answer in the final one, so that nothing seen in training is impossible.
 _FLOOR_SHARE = 0.005
 _FLOOR = 1e-6
+# Largest standard errors that training cells are given: relative of lengths, and in degrees.
+_LENGTH_SU, _ANGLE_SU = 3e-4, 0.03
 # More pairs teach the model of pairs nothing that shows.
 _MOST_PAIRS = 300_000
 
@@ -66,7 +69,7 @@ class SpaceGroupModel:
 
     @staticmethod
     def n_steps(folds):
-        """Steps of a fit, for a progress bar."""
+        """Count the steps of a fit, for a progress bar."""
         return 2 * (folds.max() + 2) + 4
 
     def fit(self, entries, codes, folds, sample_weight, tell):
@@ -92,7 +95,7 @@ class SpaceGroupModel:
         rows : ndarray of int
             Those rows.
         """
-        facts = self.finder.fit(entries, folds, codes)
+        facts = self.finder.fit(self._as_measured(entries), folds, codes)
         tell()
         self.known = facts
         fits = self.finder.fits(facts)
@@ -104,6 +107,16 @@ class SpaceGroupModel:
         columns = candidate_columns(facts, fits, forest, votes, self.log_prior, candidates)
         self.known = facts.only_compared()
         return self._fit_ranker(columns, candidates, forest, codes, folds, sample_weight, tell)
+
+    def _as_measured(self, entries):
+        """Give refined training cells the errors of indexed ones, from none to the largest."""
+        if entries.cells is None:
+            return entries
+        blurred = jitter_cells(
+            entries.cells, length_su=_LENGTH_SU, angle_su=_ANGLE_SU, random_state=self.seed
+        )
+        share = np.random.RandomState(self.seed).uniform(size=(len(blurred), 1))
+        return replace(entries, cells=entries.cells + share * (blurred - entries.cells))
 
     def assess(self, entries):
         """Answer to new entries."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crystalml.symmetry._space_groups._neighbours import SHAPE_SCALE, UNITS_SCALE
+from crystalml.symmetry._space_groups._rows import SMALLEST_DIFFERENCE
 
 _N_SITES = 4
 # Pairs that share no stoichiometry are not compared site by site.
@@ -83,6 +84,9 @@ def _lattice_columns(new, known, i, j):
     shape = np.sqrt(((lengths - mean[:, None]) ** 2).mean(axis=1))
     volumes = new.log_volumes[i] - known.log_volumes[j]
     largest = np.abs(lengths).max(axis=1)
+    shape, size, largest = (
+        np.maximum(value, SMALLEST_DIFFERENCE) for value in (shape, size, largest)
+    )
     return shape, np.column_stack([shape, size, mean, largest, volumes]), size
 
 

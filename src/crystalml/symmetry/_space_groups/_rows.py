@@ -22,7 +22,9 @@ from crystalml.symmetry._space_groups._stoichiometry import Stoichiometry, stoic
 # Half of the neighbouring lattice points around the origin: v and -v are equally long.
 _LATTICE_POINTS = np.array([v for v in product((-1, 0, 1), repeat=3) if v > (0, 0, 0)])
 N_LENGTHS = 10
-_SMALLEST_STRAIN = 2e-3
+# Differences below these are what errors of measurement make of none, and are taken for them:
+# exact equalities are those of refined cells, and an indexed cell would not have them.
+SMALLEST_STRAIN, SMALLEST_DIFFERENCE = 2.5e-3, 1.5e-3
 # What makes atoms alike on a site, and how much each counts.
 _SITE_PROPERTIES = {
     "MendeleevNumber": 1.5,
@@ -95,9 +97,9 @@ class Lattices(NamedTuple):
             [
                 self.lengths,
                 self.shapes,
-                np.diff(self.lengths, axis=1),
-                self.cosines,
-                np.log(self.strains[:, 1:] + _SMALLEST_STRAIN),
+                np.maximum(np.diff(self.lengths, axis=1), SMALLEST_DIFFERENCE),
+                np.maximum(self.cosines, SMALLEST_DIFFERENCE),
+                np.log(np.maximum(self.strains[:, 1:], SMALLEST_STRAIN)),
                 self.metric_strains[:, 1:] < METRIC_TOLERANCE,
                 self.log_volumes,
             ]
