@@ -50,7 +50,7 @@ def read_crystals(X, *, caller):
     columns = X if hasattr(X, "columns") else pd.DataFrame(index=range(len(formulas)))
     numbers = _numbers(columns, caller)
     lattices = _lattices(columns, numbers, caller)
-    return CrystalRows(formulas, table, lattices, numbers, _atoms(columns, table, caller))
+    return CrystalRows(formulas, table, lattices, numbers, atoms_in_cells(columns, table, caller))
 
 
 def read_cells(y, *, caller):
@@ -84,7 +84,7 @@ def lattices_of_metric(cells):
 
 def _numbers(columns, caller):
     """Return the column of space groups, 0 where there is none."""
-    numbers = _column(columns, "spacegroup_number", caller)
+    numbers = number_column(columns, "spacegroup_number", caller)
     wrong = ~np.isnan(numbers) & ~np.isin(numbers, np.arange(1, 231))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
@@ -121,22 +121,22 @@ def _lattices(columns, numbers, caller):
     return np.where(codes >= 0, codes, followed)
 
 
-def _atoms(columns, table, caller):
+def atoms_in_cells(columns, table, caller):
     """Return the atoms in the cell, from their own column or from the formula units."""
-    atoms = _column(columns, "n_atoms", caller)
-    units = _column(columns, "formula_units", caller)
+    atoms = number_column(columns, "n_atoms", caller)
+    units = number_column(columns, "formula_units", caller)
     atoms = np.where(np.isnan(atoms), units * table.amounts.sum(axis=1), atoms)
-    wrong = atoms <= 0
+    wrong = (atoms <= 0) | np.isinf(atoms)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidInputError(
-            f"{caller}: row {row} has {float(atoms[row])!r} atoms in the cell; give numbers > 0, or "
-            "leave unknown ones missing."
+            f"{caller}: row {row} has {float(atoms[row])!r} atoms in the cell; give numbers > 0, "
+            "or leave unknown ones missing."
         )
     return atoms
 
 
-def _column(columns, name, caller):
+def number_column(columns, name, caller):
     """Return a column as floats, NaN where it is missing; all NaN if there is none."""
     if name not in columns:
         return np.full(len(columns), np.nan)

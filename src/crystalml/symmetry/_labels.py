@@ -47,7 +47,7 @@ def _as_number(label):
     if isinstance(label, str):
         return int(label) if label.isdecimal() and label.isascii() else 0
     is_integral = isinstance(label, (int, float)) and not isinstance(label, bool)
-    return int(label) if is_integral and label == int(label) else 0
+    return int(label) if is_integral and float(label).is_integer() else 0
 
 
 def lattices_of_classes(classes, bravais_of, *, caller):

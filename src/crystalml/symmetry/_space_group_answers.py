@@ -1,130 +1,262 @@
-"""What is told beside the probabilities of space groups: evidence, neighbours, novelty."""
+"""What a fitted classifier of space groups answers."""
 
-from collections.abc import Mapping
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
-from crystalml._schema import CELL_COLUMNS
 from crystalml.exceptions import InvalidInputError
-from crystalml.symmetry._ranking import rank_table
+from crystalml.model_selection import abstain_below as abstain
+from crystalml.model_selection import conformal_sets, conformal_threshold
+from crystalml.symmetry._ranking import rank_table, restrict_probabilities
+from crystalml.symmetry._space_group_evidence import (
+    evidence_table,
+    neighbour_table,
+    unfamiliarity_table,
+    with_log_likelihood,
+)
+from crystalml.symmetry._space_groups._entries import as_table, read_entries
+
+# Rows answered at once, which bounds the memory.
+_CHUNK = 2000
+# Uncertain cells are answered by the mean over these draws from their s.u.; always the same
+# ones, so that a row's answer depends on the row alone.
+_N_DRAWS, _DRAW_SEED = 8, 20
+# Smaller s.u. change nothing: the descriptors have wider tolerances.
+_SMALLEST_SU = np.array([1e-3, 1e-3, 1e-3, 0.05, 0.05, 0.05])
 
 
-def as_numbers(y, *, caller):
-    """Return labels as International Tables numbers, or raise."""
-    y = np.asarray(y)
-    try:
-        numbers = y.astype(np.int64)
-        is_whole = (numbers == y.astype(float)).all()
-    except (TypeError, ValueError):
-        is_whole = False
-    if not is_whole or y.ndim != 1 or ((numbers < 1) | (numbers > 230)).any():
-        wrong = next((v for v in y.ravel().tolist() if not _is_number(v)), y.shape)
-        raise InvalidInputError(
-            f"{caller}: y must hold space-group numbers from 1 to 230, one per row, got "
-            f"{wrong!r}; spacegroup_number turns symbols into them."
-        )
-    return numbers
+class SpaceGroupAnswers:
+    """Probabilities, lists, sets and explanations from the fitted stages."""
 
+    def predict_proba(self, X):
+        """Return the probability of each space group.
 
-def _is_number(value):
-    try:
-        return 1 <= float(value) <= 230 and float(value) == int(float(value))
-    except (TypeError, ValueError):
-        return False
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_columns), or list of dict
+            Columns as in `fit`. Cells with s.u. (``a_su`` ... ``gamma_su``) above 0.1 per cent
+            or 0.05 degrees are answered by a mean over eight cells drawn from them, the same
+            ones each time.
 
+        Returns
+        -------
+        ndarray of shape (n_samples, n_groups)
+            Columns in the order of ``classes_``; rows sum to one.
 
-def entry_table(X, y):
-    """Keep of the training rows what an explanation shows."""
-    names = [name for name in ("formula", *CELL_COLUMNS) if name in getattr(X, "columns", ())]
-    if names:
-        kept = X[names].copy()
-    else:
-        kept = pd.DataFrame({"formula": list(X)} if np.ndim(X) == 1 else np.asarray(X))
-    index = X.index if hasattr(X, "index") else np.arange(len(y))
-    kept.insert(0, "spacegroup_number", y)
-    kept.insert(0, "entry", np.asarray(index))
-    return kept.reset_index(drop=True)
+        Raises
+        ------
+        SchemaError
+            If a column is missing.
+        FormulaError, CellError, InvalidInputError
+            If a formula, a cell or a number is impossible.
+        """
+        return self._probabilities(self._table(X))
 
+    def predict(self, X):
+        """Return the most probable space group of each row.
 
-def with_log_likelihood(probabilities, classes, log_likelihood, *, caller):
-    """Multiply outside evidence in."""
-    evidence = _aligned(log_likelihood, classes, probabilities.shape, caller)
-    if np.isnan(evidence).any() or (evidence == np.inf).any():
-        raise InvalidInputError(
-            f"{caller}: log_likelihood holds NaN or infinity; give finite logarithms, or -inf "
-            "for what is impossible."
-        )
-    with np.errstate(divide="ignore"):
-        joint = np.log(probabilities) + evidence
-    top = joint.max(axis=1, keepdims=True)
-    if np.isinf(top).any():
-        row = int(np.flatnonzero(np.isinf(top[:, 0]))[0])
-        raise InvalidInputError(
-            f"{caller}: log_likelihood excludes every space group that was learned (first: row "
-            f"{row}). Leave some evidence uncertain, or fit on data with other groups."
-        )
-    joint = np.exp(joint - top)
-    return joint / joint.sum(axis=1, keepdims=True)
+        Parameters
+        ----------
+        X : DataFrame
+            As for `predict_proba`.
 
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
-def _aligned(log_likelihood, classes, shape, caller):
-    """Bring evidence into the order of the classes; what is not named is impossible."""
-    if isinstance(log_likelihood, (Mapping, pd.Series)):
-        log_likelihood = pd.DataFrame([dict(log_likelihood)] * shape[0])
-    if isinstance(log_likelihood, pd.DataFrame):
-        log_likelihood = log_likelihood.reindex(columns=classes, fill_value=-np.inf)
-    evidence = np.asarray(log_likelihood, dtype=float)
-    if evidence.shape != shape:
-        raise InvalidInputError(
-            f"{caller}: log_likelihood has shape {evidence.shape}; give {shape}, or a dict from "
-            "space-group numbers to logarithms."
-        )
-    return evidence
+    def predict_log_proba(self, X):
+        """Return the logarithm of `predict_proba`.
 
+        Parameters
+        ----------
+        X : DataFrame
+            As for `predict_proba`.
 
-def evidence_table(found, log_prior, classes, k, index):
-    """List the best groups of each row with what speaks for each."""
-    table = rank_table(found.probabilities, classes, k, index=index)
-    n_rows, n_listed = len(found.probabilities), len(table) // max(len(found.probabilities), 1)
-    rows = np.repeat(np.arange(n_rows), n_listed)
-    columns = np.searchsorted(classes, table["spacegroup_number"])
-    sums = found.votes.tables[1].sum(axis=1)[rows]
-    votes = found.votes.tables[1][rows, columns]
-    table["frequency"] = np.exp(log_prior)[columns]
-    table["by_forest"] = found.forest[rows, columns]
-    table["share_of_votes"] = np.divide(votes, sums, out=np.zeros(len(rows)), where=sums > 0)
-    for name, values in zip(found.fits.names, found.fits.tables, strict=True):
-        if name == "log_strain":
-            table["metric_strain"] = np.exp(values[rows, columns])
-        elif name == "feasible":
-            table["feasible_units"] = values[rows, columns]
-    return table
+        Returns
+        -------
+        ndarray of shape (n_samples, n_groups)
+        """
+        return np.log(self.predict_proba(X))
 
+    def predict_or_abstain(self, X, abstain_below):
+        """Return the most probable group, or None where it is not probable enough.
 
-def neighbour_table(found, entries, n_neighbours, index):
-    """List the known crystals most likely to have the same group as each row."""
-    pairs = pd.DataFrame(
-        {
-            "position": found.pairs.query,
-            "known": found.pairs.reference,
-            "probability": found.pair_probabilities,
-        }
-    )
-    # A crystal may be met both by its stoichiometry and by its lattice.
-    pairs = pairs.sort_values(["position", "probability"], ascending=[True, False], kind="stable")
-    pairs = pairs.drop_duplicates(["position", "known"]).groupby("position").head(n_neighbours)
-    known = entries.iloc[pairs["known"]].reset_index(drop=True)
-    known.insert(0, "row", np.asarray(index)[pairs["position"]])
-    known["probability"] = pairs["probability"].to_numpy()
-    return known
+        Parameters
+        ----------
+        X : DataFrame
+            As for `predict_proba`.
+        abstain_below : float
+            Probability, in [0, 1], below which there is no answer.
 
+        Returns
+        -------
+        ndarray of shape (n_samples,) of object
+        """
+        return abstain(self.predict_proba(X), abstain_below, labels=self.classes_)
 
-def unfamiliarity(found):
-    """Tell how like the nearest known crystals are, and how many share the stoichiometry."""
-    return pd.DataFrame(
-        {
-            "best_likeness": found.votes.tables[0].max(axis=1),
-            "n_same_stoichiometry": found.votes.n_alike.astype(int),
-        }
-    )
+    def predict_set(self, X, coverage=0.9):
+        """Return the groups that cannot be excluded.
+
+        Parameters
+        ----------
+        X : DataFrame
+            As for `predict_proba`.
+        coverage : float, default=0.9
+            Share of rows, in (0, 1), whose group is to be in the set.
+
+        Returns
+        -------
+        list of ndarray
+            Per row, labels by falling probability; often one, none where even the most probable
+            group is less so than those of most calibration rows.
+
+        Notes
+        -----
+        Split conformal prediction with the score "one minus the probability", calibrated on the
+        fold of groups of rows (chemical systems) that a copy of the last stage had not seen.
+        For that copy the coverage holds on average over new groups of rows that are
+        exchangeable with these, whose space groups may be unseen. The stage that answers has
+        learned from that fold as well, so that its coverage is that of the copy or a little
+        more, as far as further data do no harm.
+        """
+        found = self.predict_proba(X)
+        threshold = conformal_threshold(self.calibration_scores_, coverage=coverage)
+        inside = conformal_sets(found, threshold)
+        order = np.argsort(-found, axis=1, kind="stable")
+        return [
+            self.classes_[columns[member[columns]]]
+            for columns, member in zip(order, inside, strict=True)
+        ]
+
+    def rank(self, X, k=5, allowed=None, log_likelihood=None):
+        """List the most probable space groups of each row.
+
+        Parameters
+        ----------
+        X : DataFrame
+            As for `predict_proba`.
+        k : int, default=5
+            Groups to list for each row.
+        allowed : None, str, int or iterable of str and int, default=None
+            What is possible: a Bravais lattice (``"oI"``), a crystal system, the absences
+            (``"extinction:P n a -"``, or ``"extinction:P n a 21"`` for those of a group), a
+            number, or several of these. The probabilities of what is allowed sum to one.
+        log_likelihood : dict, Series, DataFrame or array, default=None
+            Natural logarithm of how well outside evidence, such as the absences of a powder
+            pattern, agrees with each group: a dict by number for all rows; a DataFrame whose
+            columns are numbers, with one line per row of `X`, in their order; an array of shape
+            (n_samples, n_groups) is in the order of ``classes_``. Groups that are not named are
+            impossible.
+
+        Returns
+        -------
+        DataFrame
+            ``row`` (its index in `X`), ``rank``, ``spacegroup_number``, ``spacegroup_hm``,
+            ``probability`` and ``crystal_system``.
+
+        Raises
+        ------
+        InvalidInputError
+            If nothing that was learned is allowed, or the evidence excludes everything.
+        """
+        table, caller = self._table(X), f"{type(self).__name__}.rank"
+        found = self._probabilities(table)
+        found = restrict_probabilities(found, self.numbers_, allowed, caller=caller)
+        if log_likelihood is not None:
+            found = with_log_likelihood(found, self.numbers_, log_likelihood, caller=caller)
+        return rank_table(found, self.numbers_, k, allowed, table.index, caller=caller)
+
+    def explain(self, X, k=5, n_neighbours=5):
+        """Say what the answers rest on.
+
+        Parameters
+        ----------
+        X : DataFrame
+            As for `predict_proba`.
+        k : int, default=5
+            Groups per row.
+        n_neighbours : int, default=5
+            Known crystals per row.
+
+        Returns
+        -------
+        evidence : DataFrame
+            The groups of `rank` with what speaks for each: ``frequency`` in the training data;
+            ``by_forest``, its probability by the trees; ``share_of_votes`` of the known crystals
+            that are like the row; ``metric_strain`` that would give the cell the metric of the
+            group; ``feasible_units``, the share of the likely Z for which the Wyckoff positions
+            of the group can hold the atoms. Columns that do not apply to `inputs` are absent.
+        neighbours : DataFrame
+            The known crystals most likely to have the same group: ``row`` in `X`, ``entry``
+            (the index in `fit`), group, formula, cell, and that ``probability``.
+        """
+        caller = f"{type(self).__name__}.explain"
+        if isinstance(n_neighbours, bool) or not isinstance(n_neighbours, Integral):
+            raise InvalidInputError(
+                f"{caller}: n_neighbours must be a whole number, got {n_neighbours!r}."
+            )
+        table, start, evidence, neighbours = self._table(X), 0, [], []
+        for part in self._assessments(table):
+            index = table.index[start : start + len(part.probabilities)]
+            start += len(index)
+            prior = self.model_.log_prior
+            evidence.append(evidence_table(part, prior, self.numbers_, k, index, caller=caller))
+            neighbours.append(neighbour_table(part, self.entries_, max(n_neighbours, 0), index))
+        return pd.concat(evidence, ignore_index=True), pd.concat(neighbours, ignore_index=True)
+
+    def unfamiliarity(self, X):
+        """Say how little the training data resemble each row.
+
+        Parameters
+        ----------
+        X : DataFrame
+            As for `predict_proba`.
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, 2)
+            ``best_likeness``: probability that the most similar known crystal has the same
+            group; ``n_same_stoichiometry``: known crystals of the same stoichiometry among the
+            nearest, at most 40. Answers to rows with little of both are frequencies more than
+            findings.
+        """
+        table = self._table(X)
+        parts = [unfamiliarity_table(part) for part in self._assessments(table)]
+        return pd.concat(parts).set_axis(table.index)
+
+    def _table(self, X):
+        check_is_fitted(self)
+        return as_table(X, self._parts, caller=type(self).__name__)
+
+    def _probabilities(self, table):
+        return np.concatenate([part.probabilities for part in self._assessments(table)])
+
+    def _assessments(self, table):
+        """Yield the answers chunk by chunk."""
+        caller = type(self).__name__
+        entries = read_entries(table, self._parts, setting=self.setting, caller=caller)
+        for start in range(0, max(len(entries), 1), _CHUNK):
+            part = entries.rows(slice(start, start + _CHUNK))
+            found = self.model_.assess(part)
+            yield found._replace(probabilities=self._with_uncertainties(part, found.probabilities))
+
+    def _with_uncertainties(self, entries, probabilities):
+        """Replace the answers to uncertain cells by means over cells within their s.u."""
+        if entries.cells_su is None:
+            return probabilities
+        # Lengths are judged by their relative s.u.
+        units = np.column_stack([entries.cells[:, :3], np.ones((len(entries), 3))])
+        uncertain = np.flatnonzero((entries.cells_su > _SMALLEST_SU * units).any(axis=1))
+        if not len(uncertain):
+            return probabilities
+        some = entries.rows(uncertain)
+        draws = np.random.RandomState(_DRAW_SEED).standard_normal((_N_DRAWS, 6))
+        found = [self.model_.assess(some.shifted(draw)).probabilities for draw in draws]
+        probabilities = probabilities.copy()
+        probabilities[uncertain] = np.mean(found, axis=0)
+        return probabilities
