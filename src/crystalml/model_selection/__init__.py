@@ -1,6 +1,9 @@
 """Honest evaluation: groups for splitters, and metrics that survive rare and unseen classes."""
 
 from crystalml.model_selection._abstention import abstain_below, risk_coverage_curve
+from crystalml.model_selection._classical import classical_grids, classical_models
+from crystalml.model_selection._compare import compare_models
+from crystalml.model_selection._comparison import COMPARISON_METRICS, ModelComparison
 from crystalml.model_selection._conformal import (
     conformal_scores,
     conformal_sets,
@@ -8,6 +11,7 @@ from crystalml.model_selection._conformal import (
     set_coverage,
 )
 from crystalml.model_selection._conformal_classifier import ConformalClassifier
+from crystalml.model_selection._decision_softmax import DecisionSoftmaxClassifier
 from crystalml.model_selection._duplicates import duplicate_groups
 from crystalml.model_selection._groups import composition_groups
 from crystalml.model_selection._hierarchy import (
@@ -30,7 +34,10 @@ from crystalml.model_selection._temperature_classifier import TemperatureScaledC
 from crystalml.model_selection._volume_report import volume_report
 
 __all__ = [
+    "COMPARISON_METRICS",
     "ConformalClassifier",
+    "DecisionSoftmaxClassifier",
+    "ModelComparison",
     "OutOfFold",
     "ProbabilityScorer",
     "RareClasses",
@@ -38,6 +45,9 @@ __all__ = [
     "TemperatureScaledClassifier",
     "abstain_below",
     "apply_temperature",
+    "classical_grids",
+    "classical_models",
+    "compare_models",
     "composition_groups",
     "conformal_scores",
     "conformal_sets",
