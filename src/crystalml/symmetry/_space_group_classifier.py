@@ -190,7 +190,7 @@ default="composition+cell"
         check_parameters(self, _CONSTRAINTS)
         self._remember_columns(X)
         table = as_table(X, self._parts, caller=name)
-        y = column_or_1d(y, warn=True)
+        y = _plain_labels(y)
         check_consistent_length(table, y)
         weight = check_sample_weight(sample_weight, table, caller=name)
         if groups is not None:
@@ -234,7 +234,7 @@ default="composition+cell"
             ) from None
         if len(self.classes_) < 2:
             raise InvalidInputError(
-                f"{name}: there is only one class, the space group {self.classes_[0]!r}; give "
+                f"{name}: there is only one class, the space group {self.numbers_[0]}; give "
                 "rows of more."
             )
         return codes
@@ -286,3 +286,12 @@ default="composition+cell"
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+
+def _plain_labels(y):
+    """Return labels as an array; whole numbers, of whatever type, as integers."""
+    y = column_or_1d(y, warn=True)
+    if y.dtype == object and not pd.isna(y).any():
+        y = np.array(y.tolist())
+    is_whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.rint(y)).all()
+    return y.astype(np.int64) if is_whole else y

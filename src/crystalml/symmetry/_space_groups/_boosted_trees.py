@@ -107,6 +107,8 @@ def grow_boosted_trees(X, label, *, n_rounds, objective, seed, n_threads, caller
         Further parameters of LightGBM.
     """
     check_width(X.shape[1], caller=caller)
+    if not _can_be_split(X, parameters.get("min_data_in_leaf", 20)):
+        return _single_leaf(label, objective, X.shape[1])
     lightgbm = import_optional("lightgbm", needed_by=caller)
     settings = {
         "objective": objective,
@@ -123,11 +125,22 @@ def grow_boosted_trees(X, label, *, n_rounds, objective, seed, n_threads, caller
     return _from_text(text, X.shape[1])
 
 
-def constant_trees(value, n_features):
-    """Return a single leaf, for want of rows to grow from."""
+def _can_be_split(X, min_data_in_leaf):
+    """Whether LightGBM finds anything to do; it fails, or not, where it does not."""
+    return len(X) >= 2 * min_data_in_leaf and (X[0] != X).any()
+
+
+def _single_leaf(label, objective, n_features):
+    """Return what trees without splits come to."""
+    if objective == "binary":
+        value = np.log((label.sum() + 0.5) / (len(label) - label.sum() + 0.5))
+    elif callable(objective) or not len(label):
+        value = 0.0
+    else:
+        value = np.median(label)
     nothing = np.zeros((0, 2), dtype=np.int32)
     trees = tree_arrays([nothing[:, 0]], [nothing[:, 0]], [nothing])
-    return BoostedTrees(trees, np.array([value]), n_features)
+    return BoostedTrees(trees, np.array([value], dtype=float), n_features)
 
 
 def _with_largest(X):

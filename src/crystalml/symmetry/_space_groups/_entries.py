@@ -15,7 +15,7 @@ from crystalml.crystallography import (
     validate_cells,
 )
 from crystalml.descriptors._composition_input import as_list, one_column
-from crystalml.exceptions import InvalidInputError, SchemaError
+from crystalml.exceptions import FormulaError, InvalidInputError, SchemaError
 from crystalml.symmetry._cell_table import atoms_in_cells, number_column
 
 COMPOSITION, CELL, ATOMS = "composition", "cell", "atoms"
@@ -167,7 +167,7 @@ def read_entries(table, parts, *, setting="conventional", caller):
     amounts = cells = cells_su = n_atoms = None
     n_points = np.ones(len(table))
     if COMPOSITION in parts:
-        formulas = parse_formulas(as_list(table[["formula"]]))
+        formulas = _formulas(table, caller)
         amounts = formulas.amounts
     if CELL in parts:
         given = np.column_stack([number_column(table, name, caller) for name in CELL_COLUMNS])
@@ -177,6 +177,18 @@ def read_entries(table, parts, *, setting="conventional", caller):
     if ATOMS in parts:
         n_atoms = atoms_in_cells(table, formulas, caller) * n_points
     return Entries(amounts, cells, cells_su, n_atoms, table.index)
+
+
+def _formulas(table, caller):
+    """Parse the formulas, all of which must be readable."""
+    formulas = parse_formulas(as_list(table[["formula"]]), on_error="report")
+    bad = [row for row, reason in enumerate(formulas.errors) if reason is not None]
+    if bad:
+        raise FormulaError(
+            f"{caller}: {len(bad)} of {len(table)} formulas cannot be read (first: row {bad[0]}, "
+            f"{formulas.errors[bad[0]]}). Correct or drop these rows."
+        )
+    return formulas
 
 
 def _uncertainties(table, caller):

@@ -126,7 +126,7 @@ def _squares(left, right):
 def _same_lattice(new, known):
     """Pairs with nearly the same lattice, whatever the composition."""
     tree = cKDTree(known.lengths)
-    in_fold = new.folds.max() >= 0
+    in_fold = (new.folds >= 0).any()
     n_asked = min((2 if in_fold else 1) * N_LATTICE, len(known.lengths))
     _, found = tree.query(new.lengths, k=n_asked)
     found = found.reshape(len(new.lengths), n_asked)

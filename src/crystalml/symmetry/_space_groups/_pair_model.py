@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from crystalml.symmetry._space_groups._boosted_trees import constant_trees, grow_boosted_trees
+from crystalml.symmetry._space_groups._boosted_trees import grow_boosted_trees
 
 
 class PairModel(BaseEstimator):
@@ -70,12 +70,8 @@ class PairModel(BaseEstimator):
             Whether both entries have the same space group. Without pairs, every later one has
             a probability of one half.
         """
-        features = np.asarray(features, dtype=np.float32)
-        if not len(features):
-            self.trees_ = constant_trees(0.0, features.shape[1])
-            return self
         self.trees_ = grow_boosted_trees(
-            features,
+            np.asarray(features, dtype=np.float32),
             np.asarray(same, dtype=np.float32),
             n_rounds=self.n_rounds,
             objective="binary",

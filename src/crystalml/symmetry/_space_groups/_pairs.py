@@ -104,7 +104,7 @@ def _composition_columns(new, known, i, j, same):
             unlike,
             unlike.max(axis=1),
             chemistry,
-            sites[:, :2, :3].reshape(len(i), -1),
+            sites[:, :2, :3].reshape(len(i), 6),
             shared,
             new.sites.is_merged[i],
             known.sites.is_merged[j],
