@@ -54,8 +54,9 @@ def compare_models(
     """Compare classifiers by cross-validation and on held-out rows, beside two baselines.
 
     A part of the rows is held out first. The others are cross-validated; then each model is
-    fitted on all of them and answers for the rows held out, which no fold has seen. Without a
-    choice among the models the two figures should agree; look at the second once.
+    fitted on all of them and answers for the rows held out, which no fold has seen. The two
+    figures agree up to what the additional training rows are worth, unless the first one has been
+    used to choose; look at the second once.
 
     Parameters
     ----------
