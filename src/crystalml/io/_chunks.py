@@ -49,8 +49,17 @@ def run_in_order(function, chunks, n_jobs):
     if len(first) <= _SERIAL_CHUNKS or joblib.effective_n_jobs(n_jobs) == 1:
         return map(function, chain(emptied(first), start.rest()))
     beyond = first.pop()
-    run = _run_on_dask if hasattr(get_active_backend()[0], "client") else _run_in_windows
+    run = _run_on_dask if _is_dask() else _run_in_windows
     return run(function, first, chain(emptied([beyond]), chunks), n_jobs)
+
+
+def _is_dask():
+    """Tell whether the active backend hands its work to Dask."""
+    backend, _ = get_active_backend()
+    distributed = sys.modules.get("distributed")
+    return distributed is not None and isinstance(
+        getattr(backend, "client", None), distributed.Client
+    )
 
 
 def _run_in_windows(function, first, chunks, n_jobs):
