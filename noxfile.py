@@ -24,10 +24,11 @@ def tests(session):
 
 @nox.session
 def lint(session):
-    """Check style and formatting."""
+    """Check style, formatting, and the types of what is annotated."""
     session.install(*CONSTRAINTS, *_extra("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
 
 
 @nox.session
@@ -45,12 +46,47 @@ def cluster(session):
 
 
 @nox.session
+def docs(session):
+    """Build the documentation site, the gallery's pictures included; any warning is an error."""
+    session.install(*CONSTRAINTS, "-e", ".[docs]")
+    session.run("python", "tools/assemble_docs.py", "build/docs/source")
+    build = ["sphinx-build", "-W", "--keep-going", "-b", "html", "-c", "docs"]
+    session.run(*build, *session.posargs, "build/docs/source", "build/docs/html", env=ONE_THREAD)
+
+
+@nox.session
 def minimums(session):
     """Run the test suite with the lowest versions that pyproject.toml allows."""
     lowest = Path(session.create_tmp()) / "minimums.txt"
     lowest.write_text("\n".join(_lowest_versions()) + "\n", encoding="utf-8")
     session.install("-c", str(lowest.resolve()), "-e", ".[test]")
     session.run("pytest", "-n", "auto", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def coverage(session):
+    """Run the test suite and say which lines it does not reach."""
+    session.install(*CONSTRAINTS, "-e", ".[test,coverage]")
+    session.run(
+        "pytest", "-n", "auto", "--cov", "--cov-report=term", *session.posargs, env=ONE_THREAD
+    )
+
+
+@nox.session
+def build(session):
+    """Build wheel and sdist into dist/, and check that nothing is missing or foreign in them."""
+    session.install(*CONSTRAINTS, *_extra("build"))
+    for old in Path("dist").glob("crystalml_sklearn-*"):
+        old.unlink()
+    session.run("python", "-m", "build", "--outdir", "dist")
+    session.run("python", "tools/check_distribution.py", "dist")
+
+
+@nox.session
+def fuzz(session):
+    """Throw damaged inputs at reader, parser and loader: -- --inputs 1000000."""
+    session.install(*CONSTRAINTS, ".[neural]")
+    session.run("python", "tools/fuzz.py", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

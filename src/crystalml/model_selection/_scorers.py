@@ -32,7 +32,7 @@ class ProbabilityScorer:
         ``metric(y_true, y_proba, *, labels, sample_weight, **kwargs) -> float``, such as
         `top_k_accuracy`, `floored_log_loss` or `expected_calibration_error`.
     greater_is_better : bool, default=True
-        False negates the value, as scikit-learn's "neg_..." scorers do.
+        False negates the value, as scikit-learn's ``neg_...`` scorers do.
     **kwargs
         Further arguments of `metric`, such as ``k=5``.
 
