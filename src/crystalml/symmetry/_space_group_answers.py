@@ -196,9 +196,10 @@ class SpaceGroupAnswers:
             (the index in `fit`), group, formula, cell, and that ``probability``.
         """
         caller = f"{type(self).__name__}.explain"
-        if isinstance(n_neighbours, bool) or not isinstance(n_neighbours, Integral):
+        is_whole = isinstance(n_neighbours, Integral) and not isinstance(n_neighbours, bool)
+        if not is_whole or n_neighbours < 0:
             raise InvalidInputError(
-                f"{caller}: n_neighbours must be a whole number, got {n_neighbours!r}."
+                f"{caller}: n_neighbours must be a whole number >= 0, got {n_neighbours!r}."
             )
         table, start, evidence, neighbours = self._table(X), 0, [], []
         for part in self._assessments(table):
@@ -206,7 +207,7 @@ class SpaceGroupAnswers:
             start += len(index)
             prior = self.model_.log_prior
             evidence.append(evidence_table(part, prior, self.numbers_, k, index, caller=caller))
-            neighbours.append(neighbour_table(part, self.entries_, max(n_neighbours, 0), index))
+            neighbours.append(neighbour_table(part, self.entries_, n_neighbours, index))
         return pd.concat(evidence, ignore_index=True), pd.concat(neighbours, ignore_index=True)
 
     def unfamiliarity(self, X):

@@ -107,6 +107,8 @@ def _unlikeness(new, known, rows, candidates):
         shapes = _squares(new.shapes[rows], known.shapes[candidates]) / new.shapes.shape[1]
         units = new.log_units[rows][:, None] - known.log_units[candidates]
         distance += shapes / SHAPE_SCALE**2 + (units / UNITS_SCALE) ** 2
+    # Products of matrices are rounded differently beside other rows; what ties must stay tied.
+    distance = np.round(distance, 6)
     folds = new.folds[rows][:, None]
     distance[(folds == known.folds[candidates]) & (folds >= 0)] = np.inf
     return distance
@@ -118,7 +120,7 @@ def _flat(sites, rows):
 
 
 def _squares(left, right):
-    """Squared distances between the rows of two matrices, one by one for exact ties."""
+    """Squared distances between the rows of two matrices."""
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2.0 * left @ right.T
     return np.maximum(squares, 0.0)
 
