@@ -168,6 +168,28 @@ def figures(y, found, classes):
     }
 
 
+def errors(table, test, found, classes):
+    """Print what the wrong answers of a fold are made of."""
+    rows = table.iloc[test]
+    y, answer = rows["spacegroup_number"].to_numpy(), classes[found.argmax(axis=1)]
+    wrong = y != answer
+    true_lattice, lattice = bravais_lattice(y), bravais_lattice(answer)
+    family = np.array([a[0] != b[0] for a, b in zip(true_lattice, lattice, strict=True)])
+    print("share of the rows that are wrong:", round(float(wrong.mean()), 4))
+    for name, part in (
+        ("in the crystal family", family),
+        ("in the centring alone", (true_lattice != lattice) & ~family),
+        ("in the group alone", wrong & (true_lattice == lattice)),
+    ):
+        print(f"  {name}: {part.mean():.4f}")
+    frame = pd.DataFrame({"lattice": true_lattice, "right": ~wrong})
+    frame["ordered"] = rows["ordered"].to_numpy() if "ordered" in rows else True
+    for column in ("lattice", "ordered"):
+        print(frame.groupby(column)["right"].agg(["size", "mean"]).round(3).T.to_string())
+    pairs = pd.Series([f"{a} taken for {b}" for a, b in zip(y[wrong], answer[wrong], strict=True)])
+    print(pairs.value_counts().head(12).to_string())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", choices=["cod", "mp"], default="cod")
@@ -178,6 +200,7 @@ def main():
     )
     parser.add_argument("--inputs", default="composition+cell", help="of the other models")
     parser.add_argument("--output", type=Path, default=Path("space_groups.jsonl"))
+    parser.add_argument("--errors", action="store_true", help="tell what the errors are made of")
     options = parser.parse_args()
     table = load(options.data)
     folds = splits(table, options.by)
@@ -203,6 +226,8 @@ def main():
                 ),
                 flush=True,
             )
+            if options.errors:
+                errors(table, test, found, classes)
             with options.output.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 
