@@ -80,6 +80,18 @@ def test_the_rarest_labels_are_merged():
     np.testing.assert_array_equal(ax.images[0].get_array(), np.eye(3))
 
 
+def test_the_worst_labels_are_shown_and_all_others_merged():
+    y_true = np.repeat([225, 62, 14, 2, 139], [40, 10, 5, 5, 1])
+    y_pred = y_true.copy()
+    y_pred[40:46], y_pred[50:53] = 14, 62  # 62 and 14 are wrong most often, 225 never
+    ax = plot_confusion_matrix(y_true, y_pred, level="space_group", worst=2)
+    assert tick_labels(ax.yaxis) == ["$P2_{1}/c$ (5)", "$Pnma$ (10)", "3 others (46)"]
+    counts = {tuple(text.get_position()): text.get_text() for text in ax.texts}
+    assert counts == {(0, 0): "2", (1, 0): "3", (0, 1): "6", (1, 1): "4", (2, 2): "46"}
+    ax = plot_confusion_matrix(y_true, y_pred, worst=30)
+    assert tick_labels(ax.xaxis)[-1] == "cubic"
+
+
 def test_a_label_that_is_only_predicted_has_an_empty_row():
     ax = plot_confusion_matrix([2, 2], [2, 225])
     np.testing.assert_array_equal(ax.images[0].get_array(), [[0.5, 0.5], [0, 0]])
@@ -112,6 +124,8 @@ def test_bad_input_is_named():
         plot_confusion_matrix([], [])
     with pytest.raises(InvalidInputError, match="max_labels must be at least 2, got 1"):
         plot_confusion_matrix([1], [1], max_labels=1)
+    with pytest.raises(InvalidInputError, match="worst must be at least 1, got 0"):
+        plot_confusion_matrix([1], [1], worst=0)
     with pytest.raises(InvalidInputError, match="level must be one of"):
         plot_confusion_matrix([1], [1], level="lattice")
     with pytest.raises(SpaceGroupError):

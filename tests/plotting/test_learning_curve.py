@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot
+from sklearn.datasets import load_iris
 
+from crystalml import MLPNetClassifier
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting import plot_learning_curve
 
@@ -14,7 +16,7 @@ def history():
             "epoch": [1, 2, 3, 4],
             "train_loss": [3.0, 2.0, 1.5, 1.0],
             "valid_loss": [3.1, 2.2, 2.1, 2.4],
-            "valid_acc": [0.1, 0.3, 0.35, 0.4],
+            "valid_accuracy": [0.1, 0.3, 0.35, 0.4],
         }
     )
 
@@ -35,6 +37,18 @@ def test_accuracy_is_best_at_its_largest(history):
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert texts == ["validation", "best epoch: 4 (accuracy 0.400)"]
     assert ax.get_ylabel() == "accuracy"
+
+
+def test_histories_of_nets_are_drawn():
+    X, y = load_iris(return_X_y=True)
+    net = MLPNetClassifier((4,), max_epochs=3, patience=None, random_state=0).fit(X, y)
+    for metric in ("loss", "accuracy"):
+        ax = plot_learning_curve(net.history_, metric=metric)
+        valid = ax.lines[-2]
+        assert valid.get_label() == "validation"
+        np.testing.assert_array_equal(
+            valid.get_xydata(), net.history_[["epoch", f"valid_{metric}"]]
+        )
 
 
 def test_without_validation_rows_there_is_no_best_epoch(history):

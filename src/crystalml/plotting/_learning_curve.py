@@ -6,8 +6,8 @@ from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new
 __all__ = ["plot_learning_curve"]
 
 _SETS = {"train": "training", "valid": "validation"}
-# Suffix of the history's columns, name on the axis, and which epoch is the best.
-_METRICS = {"loss": ("loss", "loss", "idxmin"), "accuracy": ("acc", "accuracy", "idxmax")}
+# Suffix of the history's columns and name on the axis -> which epoch is the best.
+_METRICS = {"loss": "idxmin", "accuracy": "idxmax"}
 
 
 def plot_learning_curve(history, *, metric="loss", ax=None):
@@ -17,7 +17,8 @@ def plot_learning_curve(history, *, metric="loss", ax=None):
     ----------
     history : pandas.DataFrame
         One row per epoch with the column ``epoch`` and at least one of ``train_loss``,
-        ``valid_loss`` (for accuracy ``train_acc``, ``valid_acc``).
+        ``valid_loss`` (for accuracy ``train_accuracy``, ``valid_accuracy``): the ``history_``
+        of a net.
     metric : {"loss", "accuracy"}, default="loss"
         What to plot.
     ax : matplotlib.axes.Axes, default=None
@@ -49,12 +50,11 @@ def plot_learning_curve(history, *, metric="loss", ax=None):
         raise InvalidInputError(
             f"plot_learning_curve: metric must be one of {tuple(_METRICS)}, got {metric!r}."
         )
-    suffix, name, best_of = _METRICS[metric]
-    present = [key for key in _SETS if f"{key}_{suffix}" in history.columns]
+    present = [key for key in _SETS if f"{key}_{metric}" in history.columns]
     if "epoch" not in history.columns or not present or not len(history):
         raise InvalidInputError(
             f"plot_learning_curve: history must have rows, the column 'epoch' and at least one of "
-            f"'train_{suffix}' and 'valid_{suffix}'; got {len(history)} rows of "
+            f"'train_{metric}' and 'valid_{metric}'; got {len(history)} rows of "
             f"{list(history.columns)!r}."
         )
     ax = axes_or_new(ax, needed_by="plot_learning_curve")
@@ -64,22 +64,22 @@ def plot_learning_curve(history, *, metric="loss", ax=None):
             # A curve of one epoch has no line: the marker shows it.
             ax.plot(
                 history["epoch"],
-                history[f"{key}_{suffix}"],
+                history[f"{key}_{metric}"],
                 color=color,
                 marker="." if len(history) < 40 else None,
                 label=_SETS[key],
                 **style,
             )
-    valid = f"valid_{suffix}"
+    valid = f"valid_{metric}"
     if "valid" in present and history[valid].notna().any():
-        best = history.loc[getattr(history[valid], best_of)()]
+        best = history.loc[getattr(history[valid], _METRICS[metric])()]
         ax.axvline(
             best["epoch"],
             color=REFERENCE_GREY,
             linestyle=":",
-            label=f"best epoch: {best['epoch']:.0f} ({name} {best[valid]:.3f})",
+            label=f"best epoch: {best['epoch']:.0f} ({metric} {best[valid]:.3f})",
         )
-    ax.set(xlabel="epoch", ylabel=name)
+    ax.set(xlabel="epoch", ylabel=metric)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.3)
     ax.legend()
