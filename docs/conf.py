@@ -38,7 +38,7 @@ root_doc = "index"
 templates_path = []
 exclude_patterns = ["gallery/**/*.ipynb", "gallery/**/*.py", "gallery/**/*.json", "files"]
 suppress_warnings = ["config.cache"]  # the gallery's settings are not pickled: always a full build
-nitpicky = False
+smartquotes = False  # quotation marks in docstrings are those of Python
 
 # Docstrings: numpydoc, with the public methods listed by tools/assemble_docs.py.
 autodoc_inherit_docstrings = False

@@ -75,6 +75,7 @@ def site_text(path: str, page: str, folder: Path) -> str:
         if i % 2:
             parts[i] = re.sub(r"^```python$", "```pycon", part, flags=re.M)
             parts[i] = re.sub(r"^```py$", "```python", parts[i], flags=re.M)
+            parts[i] = parts[i].replace("\n\n```", "\n```")  # the end of a doctest's output
         else:
             parts[i] = LINK.sub(lambda link: site_link(link, path, page, folder), part)
     return "".join(parts)
@@ -90,13 +91,16 @@ def site_link(link: re.Match, path: str, page: str, folder: Path) -> str:
     if placed.startswith("files/"):
         write(folder / placed, (ROOT / there).read_text(encoding="utf-8"))
     relative = os.path.relpath(placed, PurePosixPath(page).parent)
-    text = example_title(there) if placed.startswith("gallery/") else link[1]
+    text = link[1]
+    if text.endswith(PurePosixPath(there).name) and not placed.startswith("files/"):
+        text = title(there)
     return f"[{text}]({relative}{hash_sign}{fragment})"
 
 
-def example_title(path: str) -> str:
-    """Return the title that an example has in the gallery."""
-    return (ROOT / path).read_text(encoding="utf-8").splitlines()[1]
+def title(path: str) -> str:
+    """Return the title of an example or of a page."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    return lines[1] if path.endswith(".py") else lines[0].removeprefix("# ")
 
 
 def guide_page(pages) -> str:
