@@ -30,6 +30,9 @@ LAYERS = {
     "symmetry": 4,
     "plotting": 5,
     "persistence": 5,
+    "pretrained": 6,
+    "_cli": 7,
+    "__main__": 8,
 }
 
 

@@ -48,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         ),
         "persistence": ("load", "save"),
         "plotting": (),
+        "pretrained": ("load_pretrained",),
         "symmetry": (
             "BravaisSpaceGroupClassifier",
             "LatticeParameterRegressor",

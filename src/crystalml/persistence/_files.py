@@ -262,7 +262,9 @@ class _funnel:  # noqa: N801
         if error is None or not isinstance(error, Exception):
             return
         if isinstance(error, PersistenceError):
-            raise PersistenceError(f"{self.caller}: cannot read {self.path}: {error}.") from error
+            raise PersistenceError(
+                f"{self.caller}: cannot read {self.path}: {str(error).removesuffix('.')}."
+            ) from error
         raise PersistenceError(
             f"{self.caller}: cannot read {self.path}: it is damaged or was changed "
             f"({kind.__name__}: {str(error)[:300]})."

@@ -29,7 +29,7 @@ _DISTRIBUTIONS = {
 _ALWAYS = ("numpy", "pandas", "scipy", "sklearn")
 _NETS = ("skorch", "torch")
 # Versions between which a model may behave differently, as scikit-learn says of itself.
-_WARNED = ("lightgbm", "scikit-learn")
+_WARNED = ("lightgbm", "sklearn")
 
 
 def describe(estimator, names, n_nets, facts):
@@ -174,10 +174,15 @@ def _version(distribution):
 
 
 def warn_of_versions(manifest, path):
-    """Warn once where the model was saved with another version than the one installed."""
-    for library in _WARNED:
+    """Warn once where the model was saved with another version than the one installed.
+
+    Of a library that the model holds nothing of, the version does not matter.
+    """
+    held = {name.partition(".")[0] for name in manifest["types"]}
+    for package in _WARNED:
+        library = _DISTRIBUTIONS[package]
         then = manifest["versions"].get(library)
-        if then is None:
+        if then is None or package not in held:
             continue
         now = _version(library)
         if then.split(".")[:2] != now.split(".")[:2]:

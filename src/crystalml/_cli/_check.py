@@ -1,0 +1,69 @@
+"""``crystalml check``: the entries of files or a table that are probably wrong."""
+
+import argparse
+
+import pandas as pd
+
+from crystalml._cli._output import print_json, records, text_table
+from crystalml._cli._tables import is_table, read_table
+from crystalml.exceptions import InvalidInputError
+from crystalml.io import CHECK_FLAGS, check_table, read_cifs
+
+_NAMES = ("source", "block", "cod_id", "formula", "spacegroup_hm")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, check, and list the suspects."""
+    if options.top < 1:
+        raise InvalidInputError(f"--top {options.top}: give a number >= 1.")
+    table = _table(options)
+    check = check_table(table, flags=options.flag)
+    suspects = check.suspects
+    unread = _unread(table)
+    counts = {flag: int(n) for flag, n in check.counts.items() if n}
+    if options.json:
+        found = {"rows": len(table), "flags": counts, "unread": records(unread)}
+        print_json(found | {"suspects": records(suspects)})
+    else:
+        _tell(suspects, counts, options.top)
+        for source, error in unread.itertuples(index=False):
+            print(f"not read: {source}: {error}")
+        print(f"{len(suspects):,} of {len(table):,} rows are suspect, {len(unread):,} not read")
+    return int(len(suspects) + len(unread) > 0)
+
+
+def _table(options: argparse.Namespace) -> pd.DataFrame:
+    """Read the table, or make one of CIF files."""
+    if len(options.sources) == 1 and is_table(options.sources[0]):
+        return read_table(options.sources[0])
+    tables = [source for source in options.sources if is_table(source)]
+    if tables:
+        raise InvalidInputError(
+            f"{tables[0]} is a table; check one table alone, or any number of CIF files."
+        )
+    return read_cifs(options.sources, n_jobs=options.n_jobs)
+
+
+def _unread(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of which there is nothing to check, with the reason."""
+    if not {"source", "error"} <= set(table.columns):
+        return pd.DataFrame(columns=["source", "error"])
+    return table.loc[table["error"].notna(), ["source", "error"]]
+
+
+def _tell(suspects: pd.DataFrame, counts: dict[str, int], most: int) -> None:
+    """List the suspects, and what the flags among them mean."""
+    if suspects.empty:
+        return
+    names = [name for name in _NAMES if name in suspects.columns]
+    shown = suspects.head(most)
+    rows = (
+        (f"{row['score']:.1f}", *(row[name] for name in names), row["flags"].replace(";", " "))
+        for row in records(shown)
+    )
+    print(text_table(("score", *names, "flags"), rows))
+    if len(suspects) > most:
+        print(f"... and {len(suspects) - most:,} more (--top, or --json for all)")
+    print()
+    meanings = ((flag, str(n), CHECK_FLAGS[flag]) for flag, n in counts.items())
+    print("\n".join(f"{flag} ({n}): {meaning}" for flag, n, meaning in meanings), end="\n\n")
