@@ -33,7 +33,11 @@ GUIDE_ORDER = (
     "rank",
     "predict_cells",
     "evaluate",
-)  # and then what is not named here, by name
+    "leaks",
+    "pictures",
+    "save_and_deploy",
+    "command_line",
+)  # of those that exist, and then what is not named here, by name
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
 
