@@ -20,6 +20,8 @@ from crystalml.model_selection._hierarchy import (
     symmetry_labels,
 )
 from crystalml.model_selection._jitter import jitter_cells
+from crystalml.model_selection._leakage import audit_leakage
+from crystalml.model_selection._leakage_report import LeakageReport
 from crystalml.model_selection._metrics import (
     evaluate_probabilities,
     floored_log_loss,
@@ -37,6 +39,7 @@ __all__ = [
     "COMPARISON_METRICS",
     "ConformalClassifier",
     "DecisionSoftmaxClassifier",
+    "LeakageReport",
     "ModelComparison",
     "OutOfFold",
     "ProbabilityScorer",
@@ -45,6 +48,7 @@ __all__ = [
     "TemperatureScaledClassifier",
     "abstain_below",
     "apply_temperature",
+    "audit_leakage",
     "classical_grids",
     "classical_models",
     "compare_models",

@@ -1,0 +1,161 @@
+"""How far a column determines the target, and how far the target determines a column."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import clone
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+# Shuffles that an association must beat, and by how much, to be one.
+_N_SHUFFLES, _SMALLEST_ASSOCIATION = 20, 0.005
+# Rows that must follow from the class before a column counts as a function of it.
+_FEWEST_EXPLAINED = 10
+
+
+class Folds(NamedTuple):
+    """Fold of each row, and the rows on which estimators are fitted."""
+
+    fold: np.ndarray
+    n_folds: int
+    sample: np.ndarray
+
+
+def make_folds(groups, n_folds, max_samples, seed):
+    """Deal groups of rows to folds at random, and draw the sample."""
+    random = np.random.RandomState(seed)
+    fold = random.permutation(groups.max() + 1)[groups] % n_folds
+    n_rows = len(groups)
+    sample = np.arange(n_rows)
+    if n_rows > max_samples:
+        sample = np.sort(random.permutation(n_rows)[:max_samples])
+    return Folds(fold, n_folds, sample)
+
+
+def determines(column, y, folds, *, is_class, estimator, seed):
+    """Cross-validated score of the target from one column.
+
+    Accuracy for classes; for numbers, R^2 of the ranks, which no outlier and no unit moves.
+    Values that recur are looked up, by the most frequent class or mean rank of their training
+    rows; numbers that do not, and all columns where an estimator is given, are left to a tree
+    or the estimator, on the sample.
+    """
+    if column.is_listed and estimator is None:
+        return _looked_up(column.codes, y, folds, is_class=is_class)
+    if estimator is None:
+        tree = DecisionTreeClassifier if is_class else DecisionTreeRegressor
+        estimator = tree(min_samples_leaf=2 if is_class else 10, random_state=seed)
+    return fitted_score(as_ordered(column)[:, None], y, folds, estimator, is_class=is_class)
+
+
+def fitted_score(X, y, folds, estimator, *, is_class):
+    """Cross-validated score of an estimator on the sample."""
+    X, y, fold = X[folds.sample], y[folds.sample], folds.fold[folds.sample]
+    predicted = np.empty(len(y))
+    for k in range(folds.n_folds):
+        held_out = fold == k
+        if held_out.any():
+            model = clone(estimator).fit(X[~held_out], y[~held_out])
+            predicted[held_out] = model.predict(X[held_out])
+    return _score(y, predicted, is_class=is_class)
+
+
+def as_ordered(column):
+    """Return a column as finite numbers; missing lies below all others."""
+    if column.numbers is None:
+        return column.codes.astype(float)
+    finite = np.isfinite(column.numbers)
+    if finite.all():
+        return column.numbers
+    known = column.numbers[finite]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
+    return np.where(finite, column.numbers, low - (high - low) - 1)
+
+
+def follows(codes, classes):
+    """Share of a column's variety that follows from the class of a row.
+
+    1 minus the rows that differ from the most frequent value of the other rows of their class,
+    over those that differ from the most frequent value of all. It is 1 for every relabelling and
+    every coarsening of the class, whatever numbers stand for it, and about 0 for independence.
+    Rows alone in their class say nothing and do not count. NaN where fewer than ten rows follow.
+    """
+    together = np.bincount(classes)[classes] > 1
+    codes, classes = codes[together], classes[together]
+    if not len(codes):
+        return np.nan
+    others = len(codes) - np.bincount(codes).max()
+    if not others:
+        return np.nan
+    overall = np.bincount(codes).argmax()
+    best, count = _most_frequent(classes, codes)
+    # Alone with its value, a row learns nothing from the others of its class.
+    best = np.where(count > 1, best, overall)
+    missed = np.count_nonzero(best[classes] != codes)
+    return 1 - missed / others if others - missed >= _FEWEST_EXPLAINED else np.nan
+
+
+def is_associated(codes, classes, seed):
+    """Whether rows of equal value share their class more often than after any shuffle."""
+    random = np.random.RandomState(seed)
+    observed = _agreement(codes, classes)
+    shuffled = [_agreement(random.permutation(codes), classes) for _ in range(_N_SHUFFLES)]
+    return observed > max(shuffled) + _SMALLEST_ASSOCIATION
+
+
+def ranks(values):
+    """Ranks of numbers, from 0 to 1."""
+    return (rankdata(values) - 0.5) / len(values)
+
+
+def _looked_up(codes, y, folds, *, is_class):
+    """Score of looking a value up among the rows of the other folds."""
+    predicted = np.empty(len(y), dtype=y.dtype)
+    for k in range(folds.n_folds):
+        test = folds.fold == k
+        train = ~test
+        table = np.full(codes.max() + 1, _typical(y[train], is_class=is_class), dtype=y.dtype)
+        if is_class:
+            best, count = _most_frequent(codes[train], y[train])
+            table[: len(best)][count > 0] = best[count > 0]
+        else:
+            sums = np.bincount(codes[train], y[train], len(table))
+            count = np.bincount(codes[train], minlength=len(table))
+            table[count > 0] = sums[count > 0] / count[count > 0]
+        predicted[test] = table[codes[test]]
+    return _score(y, predicted, is_class=is_class)
+
+
+def _typical(y, *, is_class):
+    return np.bincount(y).argmax() if is_class else y.mean()
+
+
+def _score(y, predicted, *, is_class):
+    if is_class:
+        return float(np.mean(predicted == y))
+    return float(1 - np.mean((y - predicted) ** 2) / np.var(y))
+
+
+def _most_frequent(keys, values):
+    """Most frequent value of each key, and how often it occurs (0 for a key without rows)."""
+    width = int(values.max()) + 1
+    pairs, counts = np.unique(keys.astype(np.int64) * width + values, return_counts=True)
+    key = pairs // width
+    order = np.lexsort((counts, key))
+    last = order[np.append(np.diff(key[order]) > 0, True)]
+    best, count = np.zeros((2, int(keys.max()) + 1), dtype=np.int64)
+    best[key[last]], count[key[last]] = pairs[last] % width, counts[last]
+    return best, count
+
+
+def _agreement(codes, classes):
+    """Share of the other rows of equal value that are of equal class, averaged over rows."""
+    width = int(classes.max()) + 1
+    _, pair, counts = np.unique(
+        codes.astype(np.int64) * width + classes, return_inverse=True, return_counts=True
+    )
+    rows = np.bincount(codes)[codes]
+    recurs = rows > 1
+    if not recurs.any():
+        return 0.0
+    return float(np.mean((counts[pair][recurs] - 1) / (rows[recurs] - 1)))
