@@ -89,7 +89,7 @@ plt.show()
 # -------------------
 # The correlation is that of ranks. Volume and inverse volume are one column in two costumes, and
 # a model learns nothing from the second one; anisotropy is a function of c/a, as its panels show,
-# though no monotonic one, which a correlation does not see.
+# though no monotonic one, which a correlation hardly sees.
 
 plot_correlations(descriptors)
 plot_scatter_matrix(

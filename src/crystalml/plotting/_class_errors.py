@@ -55,8 +55,8 @@ default="space_group"
     >>> ax = plot_class_errors([2, 14, 14, 225], [2, 2, 2, 225], level="crystal_system")
     >>> ax.collections[0].get_offsets().tolist()
     [[0.0, 2.0], [2.0, 0.0], [0.0, 0.0]]
-    >>> [text.get_text() for text in ax.texts]
-    ['triclinic', 'monoclinic']
+    >>> sorted(text.get_text() for text in ax.texts)
+    ['monoclinic', 'triclinic']
     """
     if n_named < 0:
         raise InvalidInputError(
