@@ -22,7 +22,7 @@ def build_model(
     The same recipe, data and versions give the same predictions; `n_jobs` changes the time
     alone.
     """
-    data = load_cod_inorganic()
+    data = load_cod_inorganic(subset="all")
     table, y = data.data[list(_INPUTS)].iloc[:: recipe.every], data.target.iloc[:: recipe.every]
     model = SpaceGroupClassifier(**recipe.parameters, n_jobs=n_jobs, progress=progress)
     model.fit(table, y)
