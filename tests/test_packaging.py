@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_files_are_checked_on_disk(tmp_path):
             wheel.writestr(name, "x")
     problems = TOOL["check_wheel"](tmp_path / "x.whl", package)
     assert problems == ["crystalml/_lost.py is missing"]
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as sdist:
+        for name in SDIST:
+            sdist.addfile(tarfile.TarInfo(f"crystalml_sklearn-0.1/{name}"))
+    assert TOOL["check_sdist"](tmp_path / "x.tar.gz") == []
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as sdist:
+        link = tarfile.TarInfo("crystalml_sklearn-0.1/docs/x.md")
+        link.type = tarfile.SYMTYPE
+        sdist.addfile(link)
+    assert TOOL["check_sdist"](tmp_path / "x.tar.gz")[0] == f"{link.name} is no plain file"
 
 
 def test_every_data_file_of_the_sources_is_known_to_the_check():

@@ -68,7 +68,7 @@ def wheel_problems(names):
 
 def sdist_problems(names):
     """Say of the members of an sdist, without its root folder, what does not belong there."""
-    problems = []
+    names, problems = set(names), []
     for name in sorted(names):
         path = PurePosixPath(name)
         known = name in _SDIST_FILES or (len(path.parts) > 1 and path.parts[0] in _SDIST_ROOMS)
@@ -77,7 +77,7 @@ def sdist_problems(names):
         if not known or _JUNK.search(name) or (odd_suffix and not in_corpus):
             problems.append(f"{name} does not belong into an sdist")
     wanted = {"src/" + name for name in DATA} | {"pyproject.toml", "README.md", "LICENSE"}
-    return problems + [f"{name} is missing" for name in sorted(wanted - set(names))]
+    return problems + [f"{name} is missing" for name in sorted(wanted - names)]
 
 
 def text_problems(name, content):

@@ -1,6 +1,7 @@
 """Load optional dependencies where they are used, and say how to get a missing one."""
 
 from importlib import import_module
+from types import ModuleType
 
 from crystalml.exceptions import MissingDependencyError
 
@@ -22,7 +23,7 @@ EXTRAS = {
 }
 
 
-def import_optional(module, *, needed_by):
+def import_optional(module: str, *, needed_by: str) -> ModuleType:
     """Import and return `module`, or say which extra brings it.
 
     Parameters

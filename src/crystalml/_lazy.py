@@ -1,9 +1,13 @@
 """Lazy re-export (PEP 562), so that importing a package costs nothing until a name is used."""
 
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 
-def lazy_exports(package, modules):
+def lazy_exports(
+    package: str, modules: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Build ``__getattr__``, ``__dir__`` and the sorted ``__all__`` of a package.
 
     Parameters
@@ -23,14 +27,14 @@ def lazy_exports(package, modules):
     submodules = {module for module in modules if not module.startswith("_")}
     public = sorted(home.keys() | submodules)
 
-    def __getattr__(name):  # noqa: N807
+    def __getattr__(name: str) -> Any:  # noqa: N807
         if name in submodules:
             return import_module(f"{package}.{name}")
         if name in home:
             return getattr(import_module(f"{package}.{home[name]}"), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
-    def __dir__():  # noqa: N807
+    def __dir__() -> list[str]:  # noqa: N807
         return public
 
     return __getattr__, __dir__, public

@@ -1,11 +1,20 @@
 """Progress bars: one switch, one look, silent where nobody watches."""
 
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 from tqdm import tqdm
 
 
-def progress_bar(iterable=None, *, enabled="auto", description=None, total=None, unit="it"):
+def progress_bar(
+    iterable: Iterable[Any] | None = None,
+    *,
+    enabled: bool | str = "auto",
+    description: str | None = None,
+    total: int | None = None,
+    unit: str = "it",
+) -> "tqdm[Any]":
     """Wrap `iterable` in a progress bar on standard error.
 
     Parameters

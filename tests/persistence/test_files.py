@@ -462,6 +462,16 @@ def test_another_version_of_sklearn_is_told_once(tmp_path):
     assert told[0].filename == __file__
 
 
+def test_another_version_of_a_library_that_the_model_holds_nothing_of_is_no_matter(tmp_path):
+    path = tmp_path / "model.crystalml"
+    save(CellDescriptors(), path)
+    versions = {**read_manifest(path)["versions"], "scikit-learn": "0.99.1"}
+    rewrite_manifest(path, versions=versions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(path)
+
+
 def test_missing_files_are_os_errors(tmp_path):
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nothing.crystalml")

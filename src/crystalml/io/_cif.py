@@ -1,5 +1,10 @@
 """One CIF to a table."""
 
+import os
+from typing import IO
+
+import pandas as pd
+
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._records import records_of_source
 from crystalml.io._sources import check_max_file_size, single_source
@@ -7,7 +12,12 @@ from crystalml.io._table import build_table, raise_first_error
 from crystalml.io._unpack import MAX_FILE_SIZE
 
 
-def read_cif(source, *, on_error="report", max_file_size=MAX_FILE_SIZE):
+def read_cif(
+    source: str | bytes | os.PathLike[str] | IO[str] | IO[bytes],
+    *,
+    on_error: str = "report",
+    max_file_size: int = MAX_FILE_SIZE,
+) -> pd.DataFrame:
     """Read one CIF file into a table with one row per data block that has a cell.
 
     Parameters

@@ -3,7 +3,10 @@
 import json
 import os
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from sklearn.exceptions import InconsistentVersionWarning
 
@@ -18,7 +21,14 @@ from crystalml.persistence._tensors import read_tensors, write_tensors
 MAX_SIZE = 2**30
 
 
-def save(estimator, path, *, facts=None, resumable=True, trusted=()):
+def save(
+    estimator: Any,
+    path: str | os.PathLike[str],
+    *,
+    facts: Mapping[str, Any] | None = None,
+    resumable: bool = True,
+    trusted: Iterable[str] = (),
+) -> None:
     """Write an estimator to one file that holds data and no code.
 
     The file is a zip of JSON, numbers and, for nets, safetensors, with checksums; nothing in it
@@ -93,19 +103,24 @@ def save(estimator, path, *, facts=None, resumable=True, trusted=()):
     for number, tensors in enumerate(encoder.nets):
         members[f"nets/{number}.safetensors"] = write_tensors(tensors)
     manifest = describe(estimator, encoder.names, len(encoder.nets), facts)
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    write_atomically(path, pack(manifest, members), unfinished=unfinished)
+    target = Path(path)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    write_atomically(target, pack(manifest, members), unfinished=unfinished)
 
 
-def used_names(estimator):
+def used_names(estimator: Any) -> tuple[set[str], int]:
     """Return the names that a file of the estimator would hold, and its number of nets."""
     encoder = Encoder(frozenset(), with_optimizer=False)
     encoder.slot(estimator)
     return encoder.names, len(encoder.nets)
 
 
-def load(path, *, trusted=(), max_size=MAX_SIZE):
+def load(
+    path: str | os.PathLike[str],
+    *,
+    trusted: Iterable[str] = (),
+    max_size: int | None = MAX_SIZE,
+) -> Any:
     """Read an estimator that `save` wrote, without running code from the file.
 
     Names of classes and functions in the file are held against a list (see `trusted_types`) before
@@ -164,18 +179,18 @@ def load(path, *, trusted=(), max_size=MAX_SIZE):
     ...     crystalml.load(path)
     CellDescriptors()
     """
-    trusted = _checked_names(trusted, "load")
+    names = _checked_names(trusted, "load")
     manifest, members = _unpacked(path, max_size, "load")
     with _funnel(path, "load"), warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)  # said once, below
-        estimator = _decoded(members, trusted)
+        estimator = _decoded(members, names)
         if not hasattr(estimator, "get_params"):
             raise PersistenceError("it holds no estimator")
     warn_of_versions(manifest, path)
     return estimator
 
 
-def _decoded(members, trusted):
+def _decoded(members: Mapping[str, bytes], trusted: frozenset[str]) -> Any:
     """Judge the names in the file, then build what it holds."""
     nodes = json.loads(members[GRAPH])
     strangers = refused(names_in(nodes), trusted)
@@ -184,9 +199,9 @@ def _decoded(members, trusted):
             f"it names {strangers!r}, which a model has no need of or which load does not know. "
             "Only if you know them to be harmless, and why they are there, pass them as trusted"
         )
-    nets = {}
+    nets: dict[int, Any] = {}
 
-    def tensors_of(number):
+    def tensors_of(number: int) -> Any:
         if number not in nets:
             nets[number] = read_tensors(members[f"nets/{int(number)}.safetensors"])
         return nets[number]
@@ -194,7 +209,9 @@ def _decoded(members, trusted):
     return Decoder(nodes, members[NUMBERS], tensors_of, trusted).result()
 
 
-def read_manifest(path, *, max_size=MAX_SIZE):
+def read_manifest(
+    path: str | os.PathLike[str], *, max_size: int | None = MAX_SIZE
+) -> dict[str, Any]:
     """Return what a model file says of itself; the model is not loaded.
 
     All checksums are verified.
@@ -236,7 +253,9 @@ def read_manifest(path, *, max_size=MAX_SIZE):
     return _unpacked(path, max_size, "read_manifest")[0]
 
 
-def _unpacked(path, max_size, caller):
+def _unpacked(
+    path: str | os.PathLike[str], max_size: int | None, caller: str
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Read the file once, whole; what is checked is what is used."""
     path = Path(path)
     size = path.stat().st_size
@@ -252,13 +271,18 @@ def _unpacked(path, max_size, caller):
 class _funnel:  # noqa: N801
     """Turn whatever goes wrong with a stranger's file into one error that names it."""
 
-    def __init__(self, path, caller):
+    def __init__(self, path: str | os.PathLike[str], caller: str) -> None:
         self.path, self.caller = path, caller
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         if error is None or not isinstance(error, Exception):
             return
         if isinstance(error, PersistenceError):
@@ -267,11 +291,11 @@ class _funnel:  # noqa: N801
             ) from error
         raise PersistenceError(
             f"{self.caller}: cannot read {self.path}: it is damaged or was changed "
-            f"({kind.__name__}: {str(error)[:300]})."
+            f"({type(error).__name__}: {str(error)[:300]})."
         ) from error
 
 
-def _checked_names(trusted, caller):
+def _checked_names(trusted: Iterable[str], caller: str) -> frozenset[str]:
     """Return dotted names as a set."""
     names = [trusted] if isinstance(trusted, str) else list(trusted)
     if not all(isinstance(name, str) and "." in name for name in names):
