@@ -84,9 +84,9 @@ default="space_group"
 
 def _draw_diagonal(ax, errors):
     """Scale both axes alike, for zero and for thousands, and draw where errors balance."""
-    ends = (0.4 * errors.min() if errors.min() > 0 else -0.4, 4.0 * max(errors.max(), 1))
+    ends = (0.4 * errors.min() if errors.min() > 0 else -0.4, 12.0 * max(errors.max(), 1))
     ticker = import_optional("matplotlib.ticker", needed_by="plot_class_errors")
-    steps = (1.0, 2.0, 5.0) if ends[1] < 100 * ends[0] else (1.0,)
+    steps = (1.0, 2.0, 5.0) if ends[1] < 1000 * ends[0] else (1.0,)
     for name in "xy":
         getattr(ax, f"set_{name}scale")("symlog", linthresh=1.0)
         getattr(ax, f"set_{name}lim")(ends)
