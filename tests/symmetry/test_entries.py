@@ -114,7 +114,7 @@ def test_atoms_come_from_their_column_or_from_the_formula_units():
     )
     np.testing.assert_array_equal(read(table, EVERYTHING).n_atoms, [8, 8, np.nan, 8])
     for wrong in (0, -4, np.inf):
-        with pytest.raises(InvalidInputError, match="row 0 has .* atoms in the cell"):
+        with pytest.raises(InvalidInputError, match=r"row 0 has .* atoms in the cell"):
             read([HALITE | {"n_atoms": wrong}], EVERYTHING)
 
 
