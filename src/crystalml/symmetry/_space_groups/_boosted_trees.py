@@ -6,6 +6,7 @@ where LightGBM is not installed.
 """
 
 import numpy as np
+from scipy.special import logit
 
 from crystalml._dependencies import import_optional
 from crystalml.exceptions import InvalidInputError, PersistenceError
@@ -133,7 +134,8 @@ def _can_be_split(X, min_data_in_leaf):
 def _single_leaf(label, objective, n_features):
     """Return what trees without splits come to."""
     if objective == "binary":
-        value = np.log((label.sum() + 0.5) / (len(label) - label.sum() + 0.5))
+        least = 0.5 / (len(label) + 1)  # a few rows of one kind do not make certain
+        value = logit(np.clip(label.mean(), least, 1 - least) if len(label) else 0.5)
     elif callable(objective) or not len(label):
         value = 0.0
     else:
