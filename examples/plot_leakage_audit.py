@@ -119,7 +119,7 @@ ax.axvline(0.75, color="#666666", linestyle="--", linewidth=1)
 ax.axhline(0.9, color="#666666", linestyle="--", linewidth=1)
 ax.text(0.755, 0.45, "determines the target", rotation=90, va="center", color="#666666")
 ax.text(0.62, 0.91, "follows from the target", ha="center", color="#666666")
-named = [*labels, *contents, "gamma", "distance_hP"]
+named = [*labels, *contents, "gamma", "distance_cP"]
 for k, name in enumerate(sorted(named, key=lambda name: scores.loc[name, "skill"])):
     x, y = scores.loc[name, ["skill", "follows"]]
     above = y > 0.95

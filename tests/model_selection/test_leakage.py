@@ -259,6 +259,34 @@ class TestInterface:
         for X in (array, csr_array(array)):
             assert audit_leakage(X, NUMBERS, cells=HONEST[CELL]).columns == ["x6"]
 
+    def test_columns_of_any_type(self):
+        frame = pd.DataFrame(
+            {
+                "date": pd.date_range("2020-01-01", periods=60),
+                "mapping": [{"a": 1}, None] * 30,
+                "infinite": [np.inf, 1.0, 2.0] * 20,
+                "unknown": np.nan,
+                "logical": pd.array([True, None, False] * 20, dtype="boolean"),
+                3: range(60),
+            }
+        )
+        report = audit_leakage(frame, ["x", "y", "y"] * 20)
+        assert report.columns == ["infinite", "logical"]
+
+    def test_integers_with_many_values_are_numbers(self):
+        y = np.arange(60) * 7
+        report = audit_leakage(pd.DataFrame({"double": 2 * y}), y)
+        assert report.columns == ["double"]
+        assert "R^2" in report.table["evidence"].iloc[0]
+
+    @pytest.mark.parametrize("n_rows", [60, 250])
+    def test_small_tables(self, n_rows):
+        honest = HONEST[["formula", *CELL, "volume", "cod_id", "ordered"]].head(n_rows)
+        assert not audit_leakage(honest, NUMBERS[:n_rows])
+        names = ["q_system", "q_point_group_code", "q_hashed"]
+        hidden = pd.concat([honest, LEAKING[names].head(n_rows)], axis=1)
+        assert audit_leakage(hidden, NUMBERS[:n_rows]).columns == names
+
     def test_own_estimator(self):
         frame = HONEST[["a"]].assign(code=NUMBERS > 100)
         report = audit_leakage(frame, NUMBERS > 100, estimator=GaussianNB())

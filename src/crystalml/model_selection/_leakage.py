@@ -79,8 +79,8 @@ def audit_leakage(
         Fitted on one column at a time to score it. By default values that recur are looked up,
         and other numbers are given to a decision tree.
     task : {"auto", "classification", "regression"}, default="auto"
-        Whether `y` are labels. ``"auto"``: text, logicals and integers of at most 600 different
-        values are.
+        Whether `y` are labels. ``"auto"``: text, logicals, space-group numbers and integers
+        with at most one value for five rows, and at most 600, are.
     n_folds : int, default=3
         Folds in which columns are scored.
     max_samples : int, default=5000

@@ -30,7 +30,8 @@ CALLER = "audit_leakage"
 _READABLE = 0.5
 # Integers up to here may be encoded crystal systems; beyond, 1-230 reads as space groups.
 _LARGEST_CODE = 14
-_MOST_CLASSES = 0.5  # of the rows; integers with more values are numbers to predict
+# Of the rows, and in all; integers with more values are numbers to predict.
+_MOST_CLASSES = 0.2, 600
 
 
 class Target(NamedTuple):
@@ -158,8 +159,10 @@ def _is_class(y, numeric):
     if not numeric:
         return True
     numbers = _as_numbers(y)
-    whole = bool(np.all(numbers == np.rint(numbers)))
-    return whole and y.nunique() <= max(2, min(_MOST_CLASSES * len(y), 600))
+    if not np.all(numbers == np.rint(numbers)):
+        return False
+    share, most = _MOST_CLASSES
+    return spacegroup_numbers(y) is not None or y.nunique() <= max(2, min(share * len(y), most))
 
 
 def _as_numbers(y):

@@ -90,7 +90,7 @@ def _judge_first(column, table, audit):
     finding = judge(column, scores, audit)
     if finding is None or (finding.severity != "leak" and known is not None):
         finding = known or finding
-    if finding is None or not audit.target.is_class:
+    if finding is None or finding.severity == "note" or not audit.target.is_class:
         return finding
     if _is_known(column):
         kind = "symmetry" if known is None else known.kind

@@ -30,7 +30,7 @@ SYMMETRY_NAMES = (frozenset(SYMMETRY_COLUMNS) - CONTENTS_NAMES) | frozenset(
         *("sgr", "spg", "spgnum", "spg_number", "hm", "hermann_mauguin", "hall", "hall_symbol"),
         *("hall_number", "point_group", "pointgroup", "crystal_class", "laue_class", "laue_group"),
         *("lattice_system", "crystal_family", "bravais", "bravais_type", "pearson_symbol"),
-        *("centring", "centering", "lattice_type", "crystalsystem", "symmetry", "symop_count"),
+        *("centring", "centering", "lattice_type", "crystalsystem", "symop_count"),
         *("n_symmetry_operations", "n_symops", "n_operations", "symmetry_operations"),
         *("general_multiplicity", "multiplicity", "point_group_order", "is_centrosymmetric"),
         *("centrosymmetric", "is_sohncke", "is_chiral", "is_polar", "wyckoff", "wyckoff_letters"),

@@ -28,6 +28,15 @@ class LeakageReport:
 
     True where it found a leak; cautions and notes alone leave it False.
 
+    Parameters
+    ----------
+    findings : list of tuple
+        The rows of `table`, in any order.
+    scores : DataFrame
+        Scores of all columns, see below.
+    n_rows : int
+        Rows audited.
+
     Attributes
     ----------
     table : DataFrame

@@ -1,5 +1,6 @@
 """How far a column determines the target, and how far the target determines a column."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -44,18 +45,23 @@ def determines(column, y, folds, *, is_class, estimator, seed):
         return _looked_up(column.codes, y, folds, is_class=is_class)
     if estimator is None:
         tree = DecisionTreeClassifier if is_class else DecisionTreeRegressor
-        estimator = tree(min_samples_leaf=2 if is_class else 10, random_state=seed)
+        # Leaves of numbers average noise where rows abound, and may be single where they do not.
+        leaf = 2 if is_class else min(10, 1 + len(folds.sample) // 200)
+        estimator = tree(min_samples_leaf=leaf, random_state=seed)
     return fitted_score(as_ordered(column)[:, None], y, folds, estimator, is_class=is_class)
 
 
 def fitted_score(X, y, folds, estimator, *, is_class):
     """Cross-validated score of an estimator on the sample."""
     X, y, fold = X[folds.sample], y[folds.sample], folds.fold[folds.sample]
-    predicted = np.empty(len(y))
+    predicted = np.full(len(y), _typical(y, is_class=is_class), dtype=float)
     for k in range(folds.n_folds):
         held_out = fold == k
-        if held_out.any():
-            model = clone(estimator).fit(X[~held_out], y[~held_out])
+        if held_out.any() and not held_out.all():
+            with warnings.catch_warnings():
+                # Many classes for few rows are the rule here, and no regression.
+                warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+                model = clone(estimator).fit(X[~held_out], y[~held_out])
             predicted[held_out] = model.predict(X[held_out])
     return _score(y, predicted, is_class=is_class)
 

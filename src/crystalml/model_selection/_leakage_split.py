@@ -70,10 +70,12 @@ def _rounded(column):
     """Codes of a column in which nearly equal numbers are equal."""
     if column.numbers is None:
         return column.codes
-    with np.errstate(divide="ignore"):
-        size = np.floor(np.log10(np.abs(np.where(column.numbers == 0, 1.0, column.numbers))))
-    scale = 10.0 ** (_DIGITS - 1 - np.nan_to_num(size))
-    return np.unique(np.round(column.numbers * scale) / scale, return_inverse=True)[1]
+    finite = np.isfinite(column.numbers) & (column.numbers != 0)
+    known = column.numbers[finite]
+    scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(known))))
+    rounded = column.numbers.copy()
+    rounded[finite] = np.round(known * scale) / scale
+    return np.unique(rounded, return_inverse=True)[1]
 
 
 def _crystals(crystals):
