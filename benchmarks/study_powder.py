@@ -25,7 +25,6 @@ from crystalml.crystallography import (
     bravais_lattice,
     chemical_system,
     metric_symmetry,
-    reduced_formula,
     spacegroup_symbol,
 )
 from crystalml.datasets import load_cod_inorganic
@@ -63,7 +62,8 @@ def read(files):
 
 def _formula(composition):
     """Write the contents of a cell as a formula."""
-    return "".join(f"{symbol}{n:.5g}" for symbol, n in composition.as_dict().items())
+    amounts = composition.as_dict().items()
+    return "".join(symbol if n == 1 else f"{symbol}{n:.5g}" for symbol, n in amounts)
 
 
 def metric_family(cells):
@@ -95,11 +95,12 @@ def study(rows, model, known):
     chosen = (numbers == true[:, None]) * found
     return pd.DataFrame(
         {
-            "formula": reduced_formula(rows["formula"].tolist()),
+            "COD": ["-" if pd.isna(code) else str(code) for code in rows["cod_id"]],
+            "formula": rows["formula"].str.replace(" ", ""),
             "cell": [_cell(row) for row in rows[list(CELL_COLUMNS)].to_numpy()],
             "space group": spacegroup_symbol(true),
             "place": _shown(places(found, true, numbers)),
-            "probability": chosen.sum(axis=1).round(3),
+            "probability": [f"{p:.3f}" for p in chosen.sum(axis=1)],
             "first answer": spacegroup_symbol(numbers[found.argmax(axis=1)]),
             "place by frequency": _shown(places(everywhere, true, numbers)),
             "in the family": _shown(places(within, true, numbers)),
@@ -136,7 +137,9 @@ def main():
         model.fit(table[known], y[known])
         if options.model is not None:
             save(model, options.model)
-    indexed = jitter_cells(rows[["formula", "spacegroup_number", *COLUMNS]], random_state=0)
+    indexed = jitter_cells(
+        rows[["cod_id", "formula", "spacegroup_number", *COLUMNS]], random_state=0
+    )
     lines = study(indexed, model, y[known])
     print("| " + " | ".join(lines.columns) + " |\n" + "|---" * lines.shape[1] + "|")
     for line in lines.itertuples(index=False):
