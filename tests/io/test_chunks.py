@@ -83,6 +83,15 @@ def test_few_chunks_and_the_first_of_many_stay_in_this_process():
     assert here not in found[few:]
 
 
+def test_what_was_unpacked_here_is_read_elsewhere():
+    def thread(chunk):
+        return threading.get_ident()
+
+    chunks = [SourceList([Source("x", data=b"data_x")])] * (_chunks._SERIAL_CHUNKS + 3)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert threading.get_ident() not in list(run_in_order(thread, chunks, None))
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("n_chunks", [0, 3, 7])
 def test_error_of_the_source_comes_after_the_first_chunks(n_jobs, n_chunks):

@@ -41,16 +41,23 @@ def chunks_of(sources):
 def run_in_order(function, chunks, n_jobs):
     """Yield ``function(chunk)`` for each chunk in order, a bounded number of them ahead.
 
-    The first few are done in this process, while others are being started.
+    The first few are done in this process, while others are being started; unless it has
+    enough to do with unpacking what it hands on.
     """
     chunks = iter(chunks)
     start = _Some(chunks, _SERIAL_CHUNKS + 1)
     first = list(start)
     if len(first) <= _SERIAL_CHUNKS or joblib.effective_n_jobs(n_jobs) == 1:
         return map(function, chain(emptied(first), start.rest()))
-    beyond = first.pop()
+    here = [] if any(map(_holds_data, first)) else [first.pop(0) for _ in range(_SERIAL_CHUNKS)]
     run = _run_on_dask if _is_dask() else _run_in_windows
-    return run(function, first, chain(emptied([beyond]), chunks), n_jobs)
+    return run(function, here, chain(emptied(first), chunks), n_jobs)
+
+
+def _holds_data(chunk):
+    """Tell whether a chunk comes with the bytes of its files."""
+    sources = getattr(chunk, "sources", chunk)
+    return any(getattr(source, "data", None) is not None for source in sources)
 
 
 def _is_dask():
