@@ -19,7 +19,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 def tests(session):
     """Run the test suite, doctests and README included, with the tested versions."""
     session.install(*CONSTRAINTS, "-e", ".[test]")
-    session.run("pytest", "-n", "auto", *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -60,7 +60,7 @@ def minimums(session):
     lowest = Path(session.create_tmp()) / "minimums.txt"
     lowest.write_text("\n".join(_lowest_versions()) + "\n", encoding="utf-8")
     session.install("-c", str(lowest.resolve()), "-e", ".[test]")
-    session.run("pytest", "-n", "auto", *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -68,7 +68,7 @@ def coverage(session):
     """Run the test suite and say which lines it does not reach."""
     session.install(*CONSTRAINTS, "-e", ".[test,coverage]")
     session.run(
-        "pytest", "-n", "auto", "--cov", "--cov-report=term", *session.posargs, env=ONE_THREAD
+        "pytest", "-n", "auto", "--dist", "worksteal", "--cov", "--cov-report=term", *session.posargs, env=ONE_THREAD
     )
 
 
