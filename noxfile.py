@@ -68,7 +68,15 @@ def coverage(session):
     """Run the test suite and say which lines it does not reach."""
     session.install(*CONSTRAINTS, "-e", ".[test,coverage]")
     session.run(
-        "pytest", "-n", "auto", "--dist", "worksteal", "--cov", "--cov-report=term", *session.posargs, env=ONE_THREAD
+        "pytest",
+        "-n",
+        "auto",
+        "--dist",
+        "worksteal",
+        "--cov",
+        "--cov-report=term",
+        *session.posargs,
+        env=ONE_THREAD,
     )
 
 
