@@ -207,7 +207,9 @@ def test_figures_that_are_none_stop_the_tool_before_the_work(tool, tmp_path, con
     assert os.listdir(tmp_path) == ["figures.json"]
 
 
-def test_the_card_of_a_cached_model_and_of_none(cached):
+def test_the_card_of_a_cached_model_and_of_none(cached, monkeypatch):
+    absent = cached.with_name("absent.json")
+    monkeypatch.setattr("crystalml.pretrained._card.figures_file", lambda name: absent)
     assert "No figures on held-out rows" in pretrained_card("cod-inorganic")
     cached.unlink()
     with pytest.raises(PersistenceError, match="is not there yet"):
