@@ -19,6 +19,7 @@ LAYERS = {
     "_lazy": 0,
     "_progress": 0,
     "_schema": 0,
+    "_typing": 0,
     "_validation": 0,
     "_version": 0,
     "crystallography": 1,

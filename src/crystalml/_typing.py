@@ -1,0 +1,48 @@
+"""Names for the types that signatures repeat. Importing this module loads NumPy alone.
+
+Signatures say what a type checker can check; shapes and units stand in the docstrings.
+"""
+
+import os
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from scipy import sparse
+
+__all__ = [
+    "ArrayLike",
+    "BoolArray",
+    "CIFSource",
+    "FloatArray",
+    "IntArray",
+    "MatrixLike",
+    "NDArray",
+    "ObjectArray",
+    "PathLike",
+    "Progress",
+    "RandomState",
+    "Transformed",
+]
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.integer[Any]]
+BoolArray: TypeAlias = NDArray[np.bool_]
+ObjectArray: TypeAlias = NDArray[np.object_]
+
+# X of scikit-learn's methods: an array, a DataFrame, nested sequences, or a sparse matrix. The
+# names in quotes are not looked up at run time, so that pandas and SciPy stay unloaded.
+MatrixLike: TypeAlias = Union[ArrayLike, "pd.DataFrame", "sparse.sparray", "sparse.spmatrix"]
+# What `transform` returns: an array, unless `set_output` asks for a table. Any, so that nobody
+# has to narrow a union whose member they chose themselves.
+Transformed: TypeAlias = NDArray[Any] | Any
+
+PathLike: TypeAlias = str | os.PathLike[str]
+# A path, the text or bytes themselves, or an open file.
+CIFSource: TypeAlias = str | bytes | os.PathLike[str] | IO[str] | IO[bytes]
+# Whether a progress bar is shown; "auto" shows it on a terminal only.
+Progress: TypeAlias = bool | Literal["auto"]
+RandomState: TypeAlias = int | np.random.RandomState | None
