@@ -4,7 +4,8 @@ Signatures say what a type checker can check; shapes and units stand in the docs
 """
 
 import os
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,8 @@ __all__ = [
     "ArrayLike",
     "BoolArray",
     "CIFSource",
+    "CrossValidation",
+    "Estimator",
     "FloatArray",
     "IntArray",
     "MatrixLike",
@@ -25,6 +28,8 @@ __all__ = [
     "PathLike",
     "Progress",
     "RandomState",
+    "Splitter",
+    "SymmetryLevel",
     "Transformed",
 ]
 
@@ -46,3 +51,22 @@ CIFSource: TypeAlias = str | bytes | os.PathLike[str] | IO[str] | IO[bytes]
 # Whether a progress bar is shown; "auto" shows it on a terminal only.
 Progress: TypeAlias = bool | Literal["auto"]
 RandomState: TypeAlias = int | np.random.RandomState | None
+SymmetryLevel: TypeAlias = Literal[
+    "crystal_system", "bravais_lattice", "point_group", "space_group"
+]
+
+
+class Estimator(Protocol):
+    """Whatever has `fit`: estimators are told by what they can do, not by their base class."""
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Splitter(Protocol):
+    """A splitter of scikit-learn, such as GroupKFold."""
+
+    def split(self, *args: Any, **kwargs: Any) -> Iterable[Any]: ...
+
+
+# `cv`: a number of folds, a splitter, or (train, test) row numbers of each fold.
+CrossValidation: TypeAlias = int | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
