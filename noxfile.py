@@ -47,11 +47,12 @@ def cluster(session):
 
 @nox.session
 def docs(session):
-    """Build the documentation site, the gallery's pictures included; any warning is an error."""
+    """Build the site, pictures included; a warning or a broken link is an error."""
     session.install(*CONSTRAINTS, "-e", ".[docs]")
     session.run("python", "tools/assemble_docs.py", "build/docs/source")
     build = ["sphinx-build", "-W", "--keep-going", "-b", "html", "-c", "docs"]
     session.run(*build, *session.posargs, "build/docs/source", "build/docs/html", env=ONE_THREAD)
+    session.run("python", "tools/check_links.py", "build/docs/html")
 
 
 @nox.session

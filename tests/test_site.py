@@ -1,4 +1,4 @@
-"""The sources of the documentation site are whole; Sphinx itself runs in ``nox -s docs`` alone."""
+"""The sources of the site are whole, and broken links are found; Sphinx runs in ``nox -s docs``."""
 
 import os
 import re
@@ -81,3 +81,55 @@ def test_pages_are_left_alone_when_unchanged_and_removed_with_their_originals(to
     tool["assemble"](site)
     assert page.stat().st_mtime_ns == before
     assert not stale.exists()
+
+
+GOOD_PAGE = """<html><body id="top"><a href="#top">up</a> <a href="sub/">down</a>
+<a href="sub/index.html#a%20b">there</a> <a href="https://example.org/x#y">elsewhere</a>
+<img src="one.png" srcset="one.png, two.png 2.00x"> <a href="sub/index.html?q=1">asked</a>
+</body></html>"""
+
+
+@pytest.fixture
+def built(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "index.html").write_text(GOOD_PAGE)
+    (tmp_path / "sub" / "index.html").write_text('<p id="a b"><a href="../index.html">up</a>')
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "template.html").write_text('<a href="{{ nowhere }}">')
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def links():
+    return runpy.run_path(str(ROOT / "tools" / "check_links.py"))
+
+
+def test_a_site_without_broken_links_passes(links, built, capsys):
+    assert list(links["broken_links"](built)) == []
+    assert links["main"](built) == 0
+    assert capsys.readouterr().out == "2 pages, 0 broken links\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ('"#top"', '"#bottom"', "index.html: #bottom leads to no place on that page"),
+        ("a%20b", "ab", "index.html: sub/index.html#ab leads to no place on that page"),
+        ('"one.png"', '"three.png"', "index.html: three.png leads to no file"),
+        ("two.png 2", "three.png 2", "index.html: three.png leads to no file"),
+        ('"sub/"', '"/sub/"', "index.html: /sub/ leads out of the site"),
+        ('"sub/"', '"../sub/"', "index.html: ../sub/ leads out of the site"),
+    ],
+)
+def test_a_broken_link_is_found(links, built, capsys, before, after, problem):
+    (built / "index.html").write_text(GOOD_PAGE.replace(before, after))
+    assert list(links["broken_links"](built)) == [problem]
+    assert links["main"](built) == 1
+    assert problem in capsys.readouterr().out
+
+
+def test_no_pages_are_no_success(links, tmp_path, capsys):
+    assert links["main"](tmp_path) == 1
+    assert "build the site first" in capsys.readouterr().err
