@@ -49,6 +49,11 @@ def test_frames_are_repeats_too_and_negative_ones_stay():
     assert widths(ax) == pytest.approx([0.2, -0.2])
 
 
+def test_names_may_be_a_series_of_any_index():
+    ax = plot_feature_importances([0.2, 0.8], pd.Series(["x", "y"], index=[7, 9]))
+    assert names(ax) == ["y", "x"]
+
+
 def test_it_draws_where_it_is_told():
     _, ax = pyplot.subplots()
     assert plot_feature_importances([1.0], ["x"], ax=ax) is ax

@@ -1,5 +1,9 @@
 """A quantity by space group, lattice system or any other level of symmetry."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +12,11 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._data import check_lengths, numbers_of, quantity_label
 from crystalml.plotting._levels import LEVEL_TITLES, in_order, level_labels, level_names
 from crystalml.plotting._style import OKABE_ITO, axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike, SymmetryLevel
 
 __all__ = ["plot_by_symmetry"]
 
@@ -18,8 +27,16 @@ _N_POINTS = 100  # at which the outline of a violin is computed
 
 
 def plot_by_symmetry(
-    values, groups, *, level="space_group", kind="box", n_groups=12, label=None, log=False, ax=None
-):
+    values: ArrayLike,
+    groups: ArrayLike,
+    *,
+    level: SymmetryLevel | Literal["lattice_system"] = "space_group",
+    kind: Literal["box", "violin"] = "box",
+    n_groups: int = 12,
+    label: str | None = None,
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """Show how a quantity is distributed in each space group, or at another level of symmetry.
 
     Parameters

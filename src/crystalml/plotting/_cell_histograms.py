@@ -1,10 +1,22 @@
 """Distributions of cell lengths and angles."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._data import cell_quantities, entries_label
 from crystalml.plotting._style import OKABE_ITO, axes_or_new, plain_log_ticks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike
 
 __all__ = ["plot_angle_deviations", "plot_cell_angles", "plot_cell_lengths"]
 
@@ -16,7 +28,9 @@ _NO_CELL = "without a cell"
 _EXACT = 5e-4
 
 
-def plot_cell_lengths(cells, *, bins=60, ax=None):
+def plot_cell_lengths(
+    cells: pd.DataFrame | ArrayLike, *, bins: int = 60, ax: Axes | None = None
+) -> Axes:
     """Show how long the axes of the unit cells are.
 
     Parameters
@@ -67,7 +81,9 @@ def plot_cell_lengths(cells, *, bins=60, ax=None):
     return ax
 
 
-def plot_cell_angles(cells, *, bins=60, ax=None):
+def plot_cell_angles(
+    cells: pd.DataFrame | ArrayLike, *, bins: int = 60, ax: Axes | None = None
+) -> Axes:
     r"""Show the angles between the axes of the unit cells.
 
     Parameters
@@ -122,7 +138,13 @@ def plot_cell_angles(cells, *, bins=60, ax=None):
     return ax
 
 
-def plot_angle_deviations(cells, *, references=(90.0, 120.0), bins=50, ax=None):
+def plot_angle_deviations(
+    cells: pd.DataFrame | ArrayLike,
+    *,
+    references: Sequence[float] = (90.0, 120.0),
+    bins: int = 50,
+    ax: Axes | None = None,
+) -> Axes:
     r"""Show how far cell angles are from the special angle next to them.
 
     Exactly special angles were fixed by the symmetry that was reported. Angles that deviate by

@@ -1,5 +1,9 @@
 """Sizes and shapes of unit cells: axis ratios, anisotropy, shape factor."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -24,6 +28,12 @@ from crystalml.plotting._style import (
     plain_text,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+    from crystalml._typing import ArrayLike
+
 __all__ = [
     "plot_axis_ratio_densities",
     "plot_axis_ratio_scatter",
@@ -40,7 +50,9 @@ _TICKS = (1.0, 1.5, 2.0, 3.0, 5.0)
 _LARGEST = 18.0  # area in points of a marker among few
 
 
-def plot_axis_ratio_densities(cells, *, bins=80, ax=None):
+def plot_axis_ratio_densities(
+    cells: pd.DataFrame | ArrayLike, *, bins: int = 80, ax: Axes | None = None
+) -> Axes:
     """Show how the three axis ratios are distributed.
 
     Parameters
@@ -98,7 +110,9 @@ def plot_axis_ratio_densities(cells, *, bins=80, ax=None):
     return ax
 
 
-def plot_axis_ratio_scatter(cells, groups=None, *, ax=None):
+def plot_axis_ratio_scatter(
+    cells: pd.DataFrame | ArrayLike, groups: ArrayLike | None = None, *, ax: Axes | None = None
+) -> Axes:
     """Draw c/a against b/a of each cell.
 
     Parameters
@@ -164,7 +178,13 @@ def plot_axis_ratio_scatter(cells, groups=None, *, ax=None):
     return ax
 
 
-def plot_volume_anisotropy(cells, *, gridsize=45, ax=None, cmap="cividis_r"):
+def plot_volume_anisotropy(
+    cells: pd.DataFrame | ArrayLike,
+    *,
+    gridsize: int = 45,
+    ax: Axes | None = None,
+    cmap: str | Colormap = "cividis_r",
+) -> Axes:
     """Show how many cells have which volume and which anisotropy.
 
     Parameters
@@ -201,7 +221,13 @@ def plot_volume_anisotropy(cells, *, gridsize=45, ax=None, cmap="cividis_r"):
     return _hexagons(cells, "anisotropy", gridsize, ax, cmap, "plot_volume_anisotropy")
 
 
-def plot_shape_factor(cells, *, gridsize=45, ax=None, cmap="cividis_r"):
+def plot_shape_factor(
+    cells: pd.DataFrame | ArrayLike,
+    *,
+    gridsize: int = 45,
+    ax: Axes | None = None,
+    cmap: str | Colormap = "cividis_r",
+) -> Axes:
     """Show the shape factor of the cells against their volume.
 
     The shape factor, ``abc / V``, is 1 where all angles are right, and larger otherwise.

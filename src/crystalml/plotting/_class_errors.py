@@ -1,5 +1,9 @@
 """Entries that a class misses against entries that it wrongly claims."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from crystalml._dependencies import import_optional
@@ -8,13 +12,25 @@ from crystalml.plotting._confusion import count_confusions
 from crystalml.plotting._levels import LEVEL_TITLES
 from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike, SymmetryLevel
+
 __all__ = ["plot_class_errors"]
 
 # In widths and heights of the Axes: of a name, where the highest stands, and from points to names.
 _LINE_HEIGHT, _HIGHEST, _GAP = 0.055, 0.96, 0.07
 
 
-def plot_class_errors(y_true, y_pred, *, level="space_group", n_named=10, ax=None):
+def plot_class_errors(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    level: SymmetryLevel = "space_group",
+    n_named: int = 10,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw false positives against false negatives of each class.
 
     Parameters

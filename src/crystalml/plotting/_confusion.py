@@ -1,5 +1,9 @@
 """Confusion matrices of space groups, at any level of symmetry."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +11,12 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection import symmetry_labels
 from crystalml.plotting._levels import LEVEL_TITLES, in_order, level_names
 from crystalml.plotting._style import annotate_cells, axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+    from crystalml._typing import ArrayLike, SymmetryLevel
 
 __all__ = ["plot_confusion_matrix"]
 
@@ -17,8 +27,15 @@ _MOST_AT_FULL_SIZE = 36
 
 
 def plot_confusion_matrix(
-    y_true, y_pred, *, level="crystal_system", max_labels=32, worst=None, ax=None, cmap="cividis"
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    level: SymmetryLevel = "crystal_system",
+    max_labels: int = 32,
+    worst: int | None = None,
+    ax: Axes | None = None,
+    cmap: str | Colormap = "cividis",
+) -> Axes:
     """Show which symmetries are taken for which: a heat map of shares with counts.
 
     Parameters
@@ -81,7 +98,7 @@ default="crystal_system"
     side = float(np.clip(2.2 + 0.5 * len(names), 4.8, 11))
     ax = axes_or_new(ax, needed_by="plot_confusion_matrix", figsize=(side + 1, side))
     image = ax.imshow(share, vmin=0, vmax=1, cmap=cmap)
-    small = {"fontsize": "small"} if len(names) > _MOST_AT_FULL_SIZE else {}
+    small: dict[str, Any] = {"fontsize": "small"} if len(names) > _MOST_AT_FULL_SIZE else {}
     ticks = np.arange(len(names))
     ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", **small)
     rows = [f"{name} ({total:,})" for name, total in zip(names, totals[:, 0], strict=True)]

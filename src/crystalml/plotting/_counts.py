@@ -1,5 +1,9 @@
 """What occurs how often: elements, space groups, Hall symbols, formulas."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +17,11 @@ from crystalml.plotting._style import (
     typeset_spacegroup,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike
+
 __all__ = ["plot_element_counts", "plot_most_frequent"]
 
 _KINDS = {
@@ -23,7 +32,9 @@ _KINDS = {
 }
 
 
-def plot_element_counts(formulas, *, n_elements=30, ax=None):
+def plot_element_counts(
+    formulas: ArrayLike, *, n_elements: int = 30, ax: Axes | None = None
+) -> Axes:
     """Show in how many formulas each element occurs.
 
     Parameters
@@ -82,7 +93,13 @@ def plot_element_counts(formulas, *, n_elements=30, ax=None):
     return ax
 
 
-def plot_most_frequent(values, *, kind="space_group", n_values=15, ax=None):
+def plot_most_frequent(
+    values: ArrayLike,
+    *,
+    kind: Literal["space_group", "hall_symbol", "formula", "label"] = "space_group",
+    n_values: int = 15,
+    ax: Axes | None = None,
+) -> Axes:
     r"""Show the most frequent space groups, Hall symbols, formulas or other labels.
 
     Parameters

@@ -1,9 +1,12 @@
 """Columns for pictures: numbers from tables, descriptors of cells, and their names with units."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from crystalml._schema import TABLE_COLUMNS
+from crystalml._typing import ArrayLike, FloatArray
 from crystalml.descriptors import CellDescriptors
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._style import typeset_unit
@@ -35,7 +38,7 @@ _LABELS = {
 }
 
 
-def quantity_label(name):
+def quantity_label(name: object) -> str:
     """Return the text on the axis of a column: what it is, and its unit."""
     name = str(name)
     if name.startswith("niggli_"):
@@ -47,7 +50,9 @@ def quantity_label(name):
     return text if unit is None else f"{text} / {typeset_unit(unit)}"
 
 
-def cell_quantities(cells, names, *, caller):
+def cell_quantities(
+    cells: ArrayLike, names: Sequence[str], *, caller: str
+) -> tuple[pd.DataFrame, int]:
     """Return descriptors of the cells, indexed by position, and how many rows are no cell."""
     describe = CellDescriptors(list(names), volume=False, on_error="nan")
     table = describe.set_output(transform="pandas").fit_transform(cells).reset_index(drop=True)
@@ -60,7 +65,7 @@ def cell_quantities(cells, names, *, caller):
     return table[is_cell], int((~is_cell).sum())
 
 
-def numbers_of(values, name, *, caller):
+def numbers_of(values: ArrayLike, name: str, *, caller: str) -> FloatArray:
     """Return `values` as a float array of shape (n,), n > 0."""
     array = pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan)
     if not np.isfinite(array).any():
@@ -84,7 +89,7 @@ def entries_label(n_left_out, why, *, what="entries"):
     return what if not n_left_out else f"{what} ({n_left_out:,} {why} left out)"
 
 
-def central_range(*arrays, share=0.99):
+def central_range(*arrays: FloatArray, share: float = 0.99) -> tuple[float, float]:
     """Return lower and upper end of the central `share` of all values together."""
     tail = 50.0 * (1.0 - share)
     low, high = np.percentile(np.concatenate(arrays), (tail, 100.0 - tail))

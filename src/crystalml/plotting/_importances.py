@@ -1,5 +1,9 @@
 """Which features a model uses."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -7,14 +11,26 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._data import check_lengths
 from crystalml.plotting._style import OKABE_ITO, axes_or_new, plain_text
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike
+
 __all__ = ["plot_feature_importances"]
 
 _CALLER = "plot_feature_importances"
 
 
 def plot_feature_importances(
-    importances, names=None, *, n_features=20, label="importance", ax=None
-):
+    importances: pd.Series | ArrayLike,
+    names: Iterable[object] | None = None,
+    *,
+    n_features: int = 20,
+    label: str = "importance",
+    ax: Axes | None = None,
+) -> Axes:
     """Show the features that matter most.
 
     Parameters
@@ -67,8 +83,8 @@ def plot_feature_importances(
                 "get_feature_names_out() of the step before the model."
             )
         names = importances.index
-    array = np.asarray(importances, dtype=np.float64)
-    check_lengths(_CALLER, importances=array, names=names)
+    array, features = np.asarray(importances, dtype=np.float64), list(names)
+    check_lengths(_CALLER, importances=array, names=features)
     if array.ndim not in (1, 2) or not array.size or not np.isfinite(array).all():
         raise InvalidInputError(
             f"{_CALLER}: importances must be finite numbers of shape (n_features_in,) or "
@@ -82,7 +98,7 @@ def plot_feature_importances(
     ax = axes_or_new(ax, needed_by=_CALLER, figsize=(6.4, max(2.4, 1.0 + 0.27 * len(order))))
     style = {"xerr": spreads[order], "error_kw": {"elinewidth": 1.2}} if array.shape[1] > 1 else {}
     ax.barh(rows, means[order], color=OKABE_ITO[0], **style)
-    ax.set_yticks(rows, [plain_text(str(names[row])) for row in order])
+    ax.set_yticks(rows, [plain_text(str(features[row])) for row in order])
     ax.invert_yaxis()
     repeats = f"\nmean of {array.shape[1]} ± standard deviation" if style else ""
     ax.set(xlabel=label + repeats, ylabel=f"feature ({len(order)} of {len(array)})")

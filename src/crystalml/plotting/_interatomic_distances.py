@@ -1,6 +1,9 @@
 """Distances between atoms: bonds, and the radial distribution function."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,11 @@ from crystalml.plotting._data import check_lengths
 from crystalml.plotting._structures import read_crystals
 from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new, plain_text
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
 __all__ = ["plot_bond_lengths", "plot_radial_distribution"]
 
 _CRITERIA = ("nearest", "covalent")
@@ -19,7 +27,14 @@ _RDF_COLUMN = re.compile(r"rdf_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")
 _STYLES = ("-", "--", ":", "-.", "-", "--")
 
 
-def plot_bond_lengths(structures, *, bonds="nearest", tolerance=0.1, bin_width=0.05, ax=None):
+def plot_bond_lengths(
+    structures: Any,
+    *,
+    bonds: Literal["nearest", "covalent"] = "nearest",
+    tolerance: float = 0.1,
+    bin_width: float = 0.05,
+    ax: Axes | None = None,
+) -> Axes:
     """Show how long the bonds of crystal structures are, by the elements that they join.
 
     Parameters
@@ -83,7 +98,7 @@ def plot_bond_lengths(structures, *, bonds="nearest", tolerance=0.1, bin_width=0
     last = np.floor(table["length"].max() / bin_width) + 1
     ax.hist(
         [rows["length"] for rows in members.values()],
-        np.arange(first, last + 1) * bin_width,
+        (np.arange(first, last + 1) * bin_width).tolist(),
         weights=[rows["weight"] / len(crystals) for rows in members.values()],
         stacked=True,
         color=[*OKABE_ITO, REFERENCE_GREY][: len(members)],
@@ -98,7 +113,9 @@ def plot_bond_lengths(structures, *, bonds="nearest", tolerance=0.1, bin_width=0
     return ax
 
 
-def plot_radial_distribution(descriptors, *, names=None, ax=None):
+def plot_radial_distribution(
+    descriptors: pd.DataFrame, *, names: Sequence[str] | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw radial distribution functions as `StructureDescriptors` computes them.
 
     Parameters

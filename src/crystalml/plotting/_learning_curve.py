@@ -1,7 +1,15 @@
 """Learning curves: loss or accuracy by epoch, in training and on held-out rows."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["plot_learning_curve"]
 
@@ -10,7 +18,9 @@ _SETS = {"train": "training", "valid": "validation"}
 _METRICS = {"loss": "idxmin", "accuracy": "idxmax"}
 
 
-def plot_learning_curve(history, *, metric="loss", ax=None):
+def plot_learning_curve(
+    history: pd.DataFrame, *, metric: Literal["loss", "accuracy"] = "loss", ax: Axes | None = None
+) -> Axes:
     """Plot how loss or accuracy went from epoch to epoch.
 
     Parameters
@@ -58,7 +68,7 @@ def plot_learning_curve(history, *, metric="loss", ax=None):
             f"{list(history.columns)!r}."
         )
     ax = axes_or_new(ax, needed_by="plot_learning_curve")
-    for key, style in zip(_SETS, ({"linestyle": "--"}, {"linestyle": "-"}), strict=True):
+    for key, linestyle in zip(_SETS, ("--", "-"), strict=True):
         if key in present:
             color = OKABE_ITO[list(_SETS).index(key)]
             # A curve of one epoch has no line: the marker shows it.
@@ -68,7 +78,7 @@ def plot_learning_curve(history, *, metric="loss", ax=None):
                 color=color,
                 marker="." if len(history) < 40 else None,
                 label=_SETS[key],
-                **style,
+                linestyle=linestyle,
             )
     valid = f"valid_{metric}"
     if "valid" in present and history[valid].notna().any():
@@ -80,7 +90,7 @@ def plot_learning_curve(history, *, metric="loss", ax=None):
             label=f"best epoch: {best['epoch']:.0f} ({metric} {best[valid]:.3f})",
         )
     ax.set(xlabel="epoch", ylabel=metric)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params("x", integer=True)
     ax.grid(alpha=0.3)
     ax.legend()
     return ax

@@ -1,10 +1,19 @@
 """Comparisons of models: bars of several metrics, and a ranking by one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection import COMPARISON_METRICS, ModelComparison
 from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new, cycle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
 
 __all__ = ["plot_model_comparison", "plot_ranking"]
 
@@ -13,7 +22,9 @@ _BARS = 0.84  # width of the bars of one model, in steps of the axis
 _BELOW = 0.24  # distance of the folds from their mean
 
 
-def plot_model_comparison(comparison, *, metrics=_FOUR, ax=None):
+def plot_model_comparison(
+    comparison: ModelComparison, *, metrics: Sequence[str] = _FOUR, ax: Axes | None = None
+) -> Axes:
     """Draw bars of several metrics side by side for each model.
 
     Parameters
@@ -89,7 +100,9 @@ def plot_model_comparison(comparison, *, metrics=_FOUR, ax=None):
     return ax
 
 
-def plot_ranking(comparison, *, metric="accuracy", ax=None):
+def plot_ranking(
+    comparison: ModelComparison, *, metric: str = "accuracy", ax: Axes | None = None
+) -> Axes:
     """Rank models by one metric, with what every fold says.
 
     Parameters

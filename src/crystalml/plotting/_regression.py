@@ -1,5 +1,9 @@
 """Predicted against true numbers, and what is left of them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.metrics import PredictionErrorDisplay, mean_absolute_error, r2_score
 
@@ -15,6 +19,11 @@ from crystalml.plotting._style import (
     typeset_unit,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike, FloatArray
+
 __all__ = [
     "plot_predictions",
     "plot_regression_diagnostics",
@@ -22,13 +31,20 @@ __all__ = [
     "plot_residuals",
 ]
 
-_LINE = {"color": REFERENCE_GREY, "alpha": 1.0, "linestyle": "--", "linewidth": 1.2}
+_LINE: dict[str, Any] = {"color": REFERENCE_GREY, "alpha": 1.0, "linestyle": "--", "linewidth": 1.2}
 _LARGEST = 18.0  # area in points of a marker among few
 
 
 def plot_predictions(
-    y_true, y_pred, *, quantity="volume", unit="Å^3", log=False, name=None, ax=None
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantity: str = "volume",
+    unit: str = "Å^3",
+    log: bool = False,
+    name: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw true against predicted numbers.
 
     Parameters
@@ -94,7 +110,15 @@ def plot_predictions(
     return ax
 
 
-def plot_residuals(y_true, y_pred, *, quantity="volume", unit="Å^3", log=False, ax=None):
+def plot_residuals(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantity: str = "volume",
+    unit: str = "Å^3",
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the residual, true minus predicted, against the predicted number.
 
     Parameters
@@ -142,7 +166,15 @@ def plot_residuals(y_true, y_pred, *, quantity="volume", unit="Å^3", log=False,
     return ax
 
 
-def plot_residual_distribution(y_true, y_pred, *, quantity="volume", unit="Å^3", bins=60, ax=None):
+def plot_residual_distribution(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantity: str = "volume",
+    unit: str = "Å^3",
+    bins: int = 60,
+    ax: Axes | None = None,
+) -> Axes:
     """Show how the residuals, true minus predicted, are distributed.
 
     Parameters
@@ -196,8 +228,14 @@ def plot_residual_distribution(y_true, y_pred, *, quantity="volume", unit="Å^3"
 
 
 def plot_regression_diagnostics(
-    y_true, y_pred, *, quantity="volume", unit="Å^3", log=False, axes=None
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantity: str = "volume",
+    unit: str = "Å^3",
+    log: bool = False,
+    axes: ArrayLike | None = None,
+) -> np.ndarray:
     """Draw predictions, residuals, and the distribution of residuals side by side.
 
     Parameters
@@ -233,17 +271,19 @@ def plot_regression_diagnostics(
     """
     caller = "plot_regression_diagnostics"
     y_true, y_pred = _checked(caller, y_true, y_pred, positive=log)
-    axes = axes_grid_or_new(axes, (1, 3), needed_by=caller, figsize=(13.5, 4.4))[0]
-    named = {"quantity": quantity, "unit": unit}
-    plot_predictions(y_true, y_pred, log=log, ax=axes[0], **named)
-    plot_residuals(y_true, y_pred, log=log, ax=axes[1], **named)
-    plot_residual_distribution(y_true, y_pred, ax=axes[2], **named)
-    return axes
+    grid = axes_grid_or_new(axes, (1, 3), needed_by=caller, figsize=(13.5, 4.4))[0]
+    named: dict[str, Any] = {"quantity": quantity, "unit": unit}
+    plot_predictions(y_true, y_pred, log=log, ax=grid[0], **named)
+    plot_residuals(y_true, y_pred, log=log, ax=grid[1], **named)
+    plot_residual_distribution(y_true, y_pred, ax=grid[2], **named)
+    return grid
 
 
-def _checked(caller, y_true, y_pred, *, positive=False):
+def _checked(
+    caller: str, y_true: ArrayLike, y_pred: ArrayLike, *, positive: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """Return both as float arrays of one length, finite, and positive where they must be."""
-    y_true, y_pred = (np.asarray(values, dtype=np.float64).ravel() for values in (y_true, y_pred))
+    y_true, y_pred = (np.asarray(y, dtype=np.float64).ravel() for y in (y_true, y_pred))
     check_lengths(caller, y_true=y_true, y_pred=y_pred)
     bad = ~(np.isfinite(y_true) & np.isfinite(y_pred))
     bad |= positive & ((y_true <= 0) | (y_pred <= 0))

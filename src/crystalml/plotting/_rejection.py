@@ -1,10 +1,19 @@
 """Rejection curve: what accuracy is gained by not answering where a model is unsure."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new, cycle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike
 
 __all__ = ["plot_rejection_curve"]
 
@@ -12,7 +21,14 @@ _SHOWN_FROM = 20  # rows: the accuracy of fewer jumps up and down
 _SHARE_IN_LEGEND = 0.8
 
 
-def plot_rejection_curve(y_true, y_pred, uncertainty, *, name=None, ax=None):
+def plot_rejection_curve(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    uncertainty: ArrayLike,
+    *,
+    name: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Plot the accuracy of the rows that are kept when the most uncertain ones are rejected.
 
     Call it again with the returned Axes to add another uncertainty, or another model, in another

@@ -1,5 +1,9 @@
 """How the columns of a table go together."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +21,14 @@ from crystalml.plotting._style import (
     plain_text,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+    from crystalml._typing import ArrayLike
+
 __all__ = ["plot_correlations", "plot_scatter_matrix"]
 
 _METHODS = ("pearson", "spearman", "kendall")
@@ -26,7 +38,13 @@ _MOST_COLUMNS = 10  # of a scatter matrix: more would be too small to see
 _LARGEST = 12.0  # area in points of a marker among few
 
 
-def plot_correlations(table, *, method="spearman", ax=None, cmap="PuOr_r"):
+def plot_correlations(
+    table: pd.DataFrame,
+    *,
+    method: Literal["spearman", "pearson", "kendall"] = "spearman",
+    ax: Axes | None = None,
+    cmap: str | Colormap = "PuOr_r",
+) -> Axes:
     """Show which columns rise and fall together: a heat map of correlation coefficients.
 
     Parameters
@@ -88,7 +106,13 @@ def plot_correlations(table, *, method="spearman", ax=None, cmap="PuOr_r"):
     return ax
 
 
-def plot_scatter_matrix(table, groups=None, *, log=(), axes=None):
+def plot_scatter_matrix(
+    table: pd.DataFrame,
+    groups: ArrayLike | None = None,
+    *,
+    log: Sequence[str] = (),
+    axes: ArrayLike | None = None,
+) -> np.ndarray:
     """Draw every numeric column against every other one.
 
     Parameters

@@ -1,16 +1,33 @@
 """Reliability diagram: how sure a model is against how often it is right."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from crystalml.model_selection import expected_calibration_error, reliability_curve
 from crystalml.plotting._style import MARKERS, OKABE_ITO, REFERENCE_GREY, axes_or_new, cycle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike
 
 __all__ = ["plot_reliability"]
 
 _DIAGONAL = "perfect calibration"
 
 
-def plot_reliability(y_true, y_proba, *, labels, n_bins=15, name=None, ax=None):
+def plot_reliability(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    n_bins: int = 15,
+    name: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Plot the accuracy of the top answer against its probability, in equal-count bins.
 
     Call it again with the returned Axes to add another model in another colour and marker.

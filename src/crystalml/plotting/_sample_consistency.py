@@ -1,5 +1,9 @@
 """Which model is right on which sample."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 
@@ -7,21 +11,28 @@ from crystalml.crystallography import spacegroup_symbol
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._style import OKABE_ITO, REFERENCE_GREY, axes_or_new, typeset_spacegroup
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike, RandomState
+
 __all__ = ["plot_sample_consistency"]
 
 _COLORS = (*OKABE_ITO, REFERENCE_GREY, "#000000")
 
 
 def plot_sample_consistency(
-    y_true,
-    predictions,
+    y_true: ArrayLike,
+    predictions: pd.DataFrame | Mapping[str, ArrayLike],
     *,
-    n_samples=30,
-    random_state=None,
-    sample_names=None,
-    spacegroups=False,
-    ax=None,
-):
+    n_samples: int = 30,
+    random_state: RandomState = None,
+    sample_names: ArrayLike | None = None,
+    spacegroups: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     r"""Show for some samples which models are right: one row per sample, one column per model.
 
     Parameters
@@ -80,7 +91,7 @@ def plot_sample_consistency(
     ticks = [f"{name}\n{values.sum()} of {len(rows)}" for name, values in right.items()]
     ticks = [tick.replace("_", " ") for tick in ticks]
     ax.set_xticks(range(right.shape[1]), ticks, rotation=30, ha="right", rotation_mode="anchor")
-    small = {"fontsize": "small"} if len(rows) > 12 else {}
+    small: dict[str, Any] = {"fontsize": "small"} if len(rows) > 12 else {}
     ax.set_yticks(range(len(rows)), names, **small)
     ax.set(
         xlim=(-0.5, right.shape[1] - 0.5),

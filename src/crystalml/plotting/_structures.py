@@ -1,6 +1,9 @@
 """Crystal structures, drawn by ASE."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -8,6 +11,11 @@ from crystalml._dependencies import import_optional
 from crystalml.descriptors._structure_input import as_crystal
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._style import OKABE_ITO, axes_grid_or_new, typeset_formula
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crystalml._typing import ArrayLike
 
 __all__ = ["plot_structures", "read_crystals"]
 
@@ -24,13 +32,13 @@ _ISOTOPES = {"D": "H", "T": "H"}
 
 
 def plot_structures(
-    structures,
+    structures: Any,
     *,
-    names=None,
-    views=("unit_cell", "supercell", "top"),
-    repeats=(2, 2, 2),
-    axes=None,
-):
+    names: Sequence[str] | None = None,
+    views: Sequence[Literal["unit_cell", "supercell", "top"]] = ("unit_cell", "supercell", "top"),
+    repeats: Sequence[int] = (2, 2, 2),
+    axes: ArrayLike | None = None,
+) -> np.ndarray:
     """Draw crystal structures, a row for each and a column for each view.
 
     Parameters
@@ -138,7 +146,7 @@ def _as_atoms(crystal):
 def _name(atoms):
     """Write the reduced formula, occupancies counted."""
     core = import_optional("pymatgen.core", needed_by=_CALLER)
-    amounts = {}
+    amounts: dict[str, float] = {}
     for symbol, occupancy in (pair for here in atoms.info["species"] for pair in here):
         amounts[symbol] = amounts.get(symbol, 0.0) + occupancy
     rounded = {symbol: round(amount, 3) for symbol, amount in amounts.items()}
@@ -147,11 +155,11 @@ def _name(atoms):
 
 def _element_colors(rows):
     """Choose a colour for each element, the same in all rows unless two would be alike in one."""
-    preferred = dict.fromkeys(element for elements in rows for element in elements)
-    preferred = {e: _COLORS[i % len(_COLORS)] for i, e in enumerate(preferred)}
+    distinct = dict.fromkeys(element for elements in rows for element in elements)
+    preferred = {e: _COLORS[i % len(_COLORS)] for i, e in enumerate(distinct)}
     chosen = []
     for elements in rows:
-        own = {}
+        own: dict[str, str] = {}
         for element in elements:
             free = [color for color in _COLORS if color not in own.values()]
             color = preferred[element]

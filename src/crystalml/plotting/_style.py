@@ -1,11 +1,19 @@
 """What all pictures share: where they are drawn, and colours that everybody can tell apart."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crystalml._dependencies import import_optional
 from crystalml.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crystalml._typing import ArrayLike
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color), told apart with any colour vision.
 # Ordered so that neighbours differ in lightness too; black and yellow serve other purposes, but
@@ -16,7 +24,9 @@ REFERENCE_GREY = "#666666"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
-def axes_or_new(ax, *, needed_by, figsize=None):
+def axes_or_new(
+    ax: Axes | None, *, needed_by: str, figsize: tuple[float, float] | None = None
+) -> Axes:
     """Return `ax`, or the Axes of a new figure without spare margins."""
     pyplot = import_optional("matplotlib.pyplot", needed_by=needed_by)
     if ax is None:
@@ -24,18 +34,20 @@ def axes_or_new(ax, *, needed_by, figsize=None):
     return ax
 
 
-def axes_grid_or_new(axes, shape, *, needed_by, figsize):
+def axes_grid_or_new(
+    axes: ArrayLike | None, shape: tuple[int, int], *, needed_by: str, figsize: tuple[float, float]
+) -> np.ndarray:
     """Return `axes` as an array of `shape`, or the Axes of a new figure."""
     pyplot = import_optional("matplotlib.pyplot", needed_by=needed_by)
     if axes is None:
         _, axes = pyplot.subplots(*shape, figsize=figsize, layout="compressed", squeeze=False)
-    axes = np.asarray(axes, dtype=object)
-    if axes.size != np.prod(shape):
+    grid = np.asarray(axes, dtype=object)
+    if grid.size != np.prod(shape):
         raise InvalidInputError(
-            f"{needed_by}: axes must be {shape[0]} x {shape[1]} Axes, got {axes.size}; make them "
+            f"{needed_by}: axes must be {shape[0]} x {shape[1]} Axes, got {grid.size}; make them "
             f"with pyplot.subplots({shape[0]}, {shape[1]})."
         )
-    return axes.reshape(shape)
+    return grid.reshape(shape)
 
 
 def annotate_cells(ax, image, shares, texts):
