@@ -77,12 +77,12 @@ class TestMembers:
         losses = {member.history_["valid_loss"].iloc[0] for member in model.estimators_}
         assert len(losses) == 3
 
-    def test_results_do_not_depend_on_the_number_of_jobs(self, iris):
+    @pytest.mark.parametrize("backend", ["loky", "threading"])
+    def test_results_do_not_depend_on_the_number_of_processes(self, iris, backend):
         X, y = iris
         alone = classifier().fit(X, y).predict_proba(X)
         before = torch.get_rng_state()
-        # Not processes: joblib's pool hung here when tests before had killed workers of it.
-        with joblib.parallel_config(backend="threading"):
+        with joblib.parallel_config(backend=backend):
             together = classifier(n_jobs=2).fit(X, y)
         assert_array_equal(together.predict_proba(X), alone)
         assert torch.equal(torch.get_rng_state(), before)

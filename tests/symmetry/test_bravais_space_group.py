@@ -2,7 +2,6 @@
 
 import pickle
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -463,8 +462,7 @@ class TestInputs:
         trees = ExtraTreesClassifier(5, random_state=0)
         one = two_stages(trees, trees, second_stage="per_bravais", progress=True).fit(X, y)
         assert "space group: 100%" in capsys.readouterr().err
-        with joblib.parallel_config(backend="threading"):
-            two = two_stages(trees, trees, second_stage="per_bravais", n_jobs=2).fit(X, y)
+        two = two_stages(trees, trees, second_stage="per_bravais", n_jobs=2).fit(X, y)
         assert_array_equal(one.predict_proba(X), two.predict_proba(X))
 
     @pytest.mark.parametrize("parameter", ["bravais_estimator", "space_group_estimator"])
