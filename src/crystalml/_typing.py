@@ -4,7 +4,7 @@ Signatures say what a type checker can check; shapes and units stand in the docs
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, Union
 
 import numpy as np
@@ -44,6 +44,17 @@ MatrixLike: TypeAlias = Union[ArrayLike, "pd.DataFrame", "sparse.sparray", "spar
 # What `transform` returns: an array, unless `set_output` asks for a table. Any, so that nobody
 # has to narrow a union whose member they chose themselves.
 Transformed: TypeAlias = NDArray[Any] | Any
+
+Integer: TypeAlias = int | np.integer[Any]
+# Several integers, told apart from one.
+Integers: TypeAlias = Union[Sequence[int], NDArray[Any], "pd.Series"]
+
+# A chemical formula: text, or amounts by symbol (also by objects with a symbol, as in pymatgen's
+# Composition, which is a Mapping).
+Formula: TypeAlias = str | Mapping[Any, Any]
+# Many; None, NaN and NA among them are missing formulas.
+Formulas: TypeAlias = Iterable[Any]
+Charges: TypeAlias = Literal["refuse", "strip"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 # A path, the text or bytes themselves, or an open file.

@@ -5,7 +5,11 @@ shape. The first group gives the squared strain to the ideal metric, the second 
 the cell is within a relative tolerance of lengths and a tolerance of angles in radians.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+
+from crystalml._typing import BoolArray, FloatArray
 
 
 def _monoclinic_tilt(aa, bb, cc, bc, ac, ab):
@@ -95,7 +99,7 @@ def _cubic_fits(aa, bb, cc, bc, ac, ab, length, angle):
     return fits & _equal((aa, bb, cc), (aa + bb + cc) / 3.0, length)
 
 
-FITS = {
+FITS: dict[str, Callable[..., BoolArray]] = {
     "m": _monoclinic_fits,
     "o": _orthorhombic_fits,
     "t": _tetragonal_fits,
@@ -104,7 +108,7 @@ FITS = {
 }
 
 # By the first letter of the Bravais type, its crystal family.
-SQUARED_STRAINS = {
+SQUARED_STRAINS: dict[str, Callable[..., FloatArray]] = {
     "m": _monoclinic_strain,
     "o": _orthorhombic_strain,
     "t": _tetragonal_strain,

@@ -5,9 +5,13 @@ an (n, 6) array of them, or one cell of shape (6,), and then returns the result 
 alone. Rows that are no cell (see `cell_problems`) give NaN.
 """
 
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
 import numpy as np
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._typing import ArrayLike, BoolArray, FloatArray, ObjectArray
 from crystalml.exceptions import CellError, InvalidInputError
 
 # Below this the normalised determinant of the metric is rounding noise: a flat cell.
@@ -16,7 +20,11 @@ _FLAT = 1e-14
 _SHORTEST, _LONGEST = 1e-30, 1e30
 
 
-def cell_volume(cells):
+@overload
+def cell_volume(cells: Sequence[float]) -> float: ...
+@overload
+def cell_volume(cells: ArrayLike) -> FloatArray | Any: ...
+def cell_volume(cells: ArrayLike) -> FloatArray | float:
     """Volume of the unit cell.
 
     Parameters
@@ -49,7 +57,7 @@ def cell_volume(cells):
     return float(volume[0]) if single else volume
 
 
-def metric_tensor(cells):
+def metric_tensor(cells: ArrayLike) -> FloatArray:
     """Metric tensor, the scalar products of the basis vectors.
 
     Parameters
@@ -76,7 +84,7 @@ def metric_tensor(cells):
     return metrics[0] if single else metrics
 
 
-def cell_from_metric(metrics):
+def cell_from_metric(metrics: ArrayLike) -> FloatArray:
     """Cell parameters of a metric tensor, the inverse of `metric_tensor`.
 
     Parameters
@@ -113,7 +121,7 @@ def cell_from_metric(metrics):
     return cells[0] if metrics.ndim == 2 else cells
 
 
-def lattice_vectors(cells):
+def lattice_vectors(cells: ArrayLike) -> FloatArray:
     """Basis vectors in Cartesian coordinates, as rows.
 
     Parameters
@@ -149,7 +157,7 @@ def lattice_vectors(cells):
     return vectors[0] if single else vectors
 
 
-def reciprocal_cell(cells):
+def reciprocal_cell(cells: ArrayLike) -> FloatArray:
     """Cell parameters of the reciprocal lattice.
 
     Parameters
@@ -186,7 +194,7 @@ def reciprocal_cell(cells):
     return reciprocal[0] if single else reciprocal
 
 
-def cell_problems(cells):
+def cell_problems(cells: ArrayLike) -> ObjectArray | Any:
     """Say of every row why it is no unit cell.
 
     A cell has finite lengths above 0, angles inside (0, 180) degrees, and a metric tensor of
@@ -215,7 +223,9 @@ def cell_problems(cells):
     return problems[0] if single else problems
 
 
-def validate_cells(cells, *, caller, on_error="raise"):
+def validate_cells(
+    cells: ArrayLike, *, caller: str, on_error: Literal["raise", "nan"] = "raise"
+) -> FloatArray:
     """Check cells, and refuse or blank the impossible ones.
 
     Parameters
@@ -260,7 +270,7 @@ def validate_cells(cells, *, caller, on_error="raise"):
     return cells[0] if single else cells
 
 
-def as_cells(cells, *, caller):
+def as_cells(cells: ArrayLike, *, caller: str) -> tuple[FloatArray, bool]:
     """Make a float (n, 6) array, and tell whether one cell of shape (6,) came."""
     try:
         array = np.asarray(cells, dtype=float)
@@ -277,12 +287,12 @@ def as_cells(cells, *, caller):
     return array.reshape(-1, 6), array.ndim == 1
 
 
-def valid_cells(cells):
+def valid_cells(cells: FloatArray) -> BoolArray:
     """Tell which rows of an (n, 6) float array are cells."""
     return _parts(cells)[3]
 
 
-def scalar_products(cells):
+def scalar_products(cells: FloatArray) -> FloatArray:
     """Return a·a, b·b, c·c, b·c, a·c, a·b as a (6, n) array, NaN where the row is no cell."""
     lengths, cosines, _, _ = _parts(cells)
     products = np.empty((6, len(cells)))
@@ -293,7 +303,7 @@ def scalar_products(cells):
     return products
 
 
-def cells_from_products(products):
+def cells_from_products(products: FloatArray) -> FloatArray:
     """Turn a (6, n) array of scalar products into (n, 6) cells, the inverse of the above."""
     cells = np.empty((products.shape[1], 6))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -304,7 +314,7 @@ def cells_from_products(products):
     return cells
 
 
-def _parts(cells):
+def _parts(cells: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
     """Return lengths (3, n), cosines (3, n), the normalised determinant, and what is valid.
 
     Rows that are no cell are NaN throughout, and so is what is computed from them.
@@ -331,12 +341,12 @@ def _parts(cells):
     return lengths, cosines, flatness, valid
 
 
-def _angles(cosines):
+def _angles(cosines: FloatArray) -> FloatArray:
     """Angles in degrees, exactly 90 where the cosine is 0."""
     return 90.0 - np.degrees(np.arcsin(np.clip(cosines, -1.0, 1.0)))
 
 
-def _problem(cell):
+def _problem(cell: FloatArray) -> str:
     """First reason why these six numbers are no cell."""
     for name, value in zip(CELL_COLUMNS[:3], cell[:3].tolist(), strict=True):
         if not np.isfinite(value):

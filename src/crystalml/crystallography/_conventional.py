@@ -1,7 +1,10 @@
 """From a primitive cell to the conventional one of the highest symmetry its metric allows."""
 
+from typing import Any
+
 import numpy as np
 
+from crystalml._typing import ArrayLike, FloatArray, ObjectArray
 from crystalml.crystallography._bravais_constraints import FITS, SQUARED_STRAINS
 from crystalml.crystallography._cell import as_cells, cells_from_products
 from crystalml.crystallography._metric_symmetry import (
@@ -17,7 +20,13 @@ _BY_SYMMETRY = (
 )  # fmt: skip
 
 
-def conventional_cell(cells, *, length_tolerance=0.002, angle_tolerance=0.2, centring="P"):
+def conventional_cell(
+    cells: ArrayLike,
+    *,
+    length_tolerance: float = 0.002,
+    angle_tolerance: float = 0.2,
+    centring: ArrayLike = "P",
+) -> tuple[FloatArray, ObjectArray | Any]:
     """Conventional cell of the most symmetric Bravais type that the metric allows.
 
     Parameters

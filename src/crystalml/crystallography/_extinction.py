@@ -6,6 +6,7 @@ from itertools import permutations, product
 import gemmi
 import numpy as np
 
+from crystalml._typing import Integer
 from crystalml.crystallography._spacegroups import crystal_system
 from crystalml.exceptions import SpaceGroupError
 
@@ -13,7 +14,7 @@ from crystalml.exceptions import SpaceGroupError
 _LARGEST_INDEX = 6
 
 
-def extinction_class(number):
+def extinction_class(number: Integer) -> tuple[int, ...]:
     """Numbers of the space groups with the Laue class and the absences of a given one.
 
     A diffraction pattern shows the Laue class and which reflections are systematically absent;
@@ -98,7 +99,7 @@ def _fingerprint(number):
 
 
 @cache
-def count_absences(number):
+def count_absences(number: int) -> int:
     """Count the absent reflections among those that are compared."""
     operations = gemmi.find_spacegroup_by_number(number).operations()
     return int(np.sum(operations.systematic_absences(_indices())))

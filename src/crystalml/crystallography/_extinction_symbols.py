@@ -25,7 +25,7 @@ LAUE_CLASSES = (
 _EITHER_GLIDE = {"(ab)": "abe", "(ac)": "ace", "(bc)": "bce", "e": "abce"}
 
 
-def spacegroups_of_extinction_symbol(symbol):
+def spacegroups_of_extinction_symbol(symbol: str) -> tuple[int, ...]:
     """Numbers of the space groups that an extinction symbol leaves.
 
     The symbol is written as in International Tables: the centring letter, then for each symmetry

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
 
+from crystalml._typing import BoolArray, Charges, Formula, Formulas, ObjectArray
 from crystalml.crystallography._elements import ELEMENTS, HYDROGEN_ISOTOPES, SYMBOL_COLUMNS
 from crystalml.crystallography._formula_bytes import read_plain_formulas
 from crystalml.crystallography._formula_text import read_formula
@@ -41,25 +43,25 @@ class FormulaTable:
 
     elements: tuple[str, ...]
     amounts: sparse.csr_array
-    errors: np.ndarray
-    has_deuterium: np.ndarray
+    errors: ObjectArray
+    has_deuterium: BoolArray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.errors)
 
     @property
-    def is_valid(self):
+    def is_valid(self) -> BoolArray:
         """Whether each formula could be read: bool, shape (n,)."""
         return np.diff(self.amounts.indptr) > 0
 
-    def fractions(self):
+    def fractions(self) -> sparse.csr_array:
         """Atomic fractions: a matrix like `amounts` whose valid rows sum to 1."""
         totals = self.amounts.sum(axis=1)
         result = self.amounts.copy()
         result.data /= np.repeat(totals, np.diff(self.amounts.indptr))
         return result
 
-    def to_dicts(self):
+    def to_dicts(self) -> list[dict[str, float]]:
         """One ``{symbol: amount}`` per row, by atomic number; {} where there is an error."""
         symbols = np.array(self.elements, dtype=object)[self.amounts.indices].tolist()
         pairs = list(zip(symbols, self.amounts.data.tolist(), strict=True))
@@ -67,7 +69,7 @@ class FormulaTable:
         return [dict(pairs[start:stop]) for start, stop in pairwise(bounds)]
 
 
-def parse_formula(formula, *, charges="refuse"):
+def parse_formula(formula: Formula, *, charges: Charges = "refuse") -> dict[str, float]:
     """Read one chemical formula.
 
     The grammar is strict: what could be read in two ways is refused, with a message that says
@@ -125,7 +127,12 @@ def parse_formula(formula, *, charges="refuse"):
         raise FormulaError(f"parse_formula: {error}") from None
 
 
-def parse_formulas(formulas, *, on_error="raise", charges="refuse"):
+def parse_formulas(
+    formulas: Formulas,
+    *,
+    on_error: Literal["raise", "report"] = "raise",
+    charges: Charges = "refuse",
+) -> FormulaTable:
     """Read many chemical formulas into one sparse matrix of element amounts.
 
     The result is the same as that of :func:`parse_formula`, number for number, at a small part
@@ -180,12 +187,12 @@ def parse_formulas(formulas, *, on_error="raise", charges="refuse"):
     return table
 
 
-def is_one_formula(formulas):
+def is_one_formula(formulas: Any) -> bool:
     """Whether this is a single formula (or a missing one) rather than a sequence of them."""
     return isinstance(formulas, (str, Mapping)) or is_missing(formulas)
 
 
-def is_missing(formula):
+def is_missing(formula: Any) -> bool:
     """Whether this is None, NaN, NA or blank text; the text "NaN" is sodium nitride."""
     if isinstance(formula, str):
         return not formula or formula.isspace()
@@ -194,7 +201,7 @@ def is_missing(formula):
     return isinstance(formula, (float, np.floating)) and bool(np.isnan(formula))
 
 
-def as_formula_list(formulas, *, caller):
+def as_formula_list(formulas: Any, *, caller: str) -> list[Any]:
     """Turn a list, array or Series into a list, or say why it is none."""
     if (
         is_one_formula(formulas)
@@ -205,7 +212,7 @@ def as_formula_list(formulas, *, caller):
             f"{caller}: formulas must be a list, array or Series of formulas, got the single "
             f"value {formulas!r}; put it into a list"
         )
-    shape = np.shape(formulas) if hasattr(formulas, "shape") else None
+    shape = getattr(formulas, "shape", None)
     if shape is not None and len(shape) != 1:
         raise InvalidInputError(
             f"{caller}: formulas must have one dimension, got an array of shape {shape}; select "
@@ -216,7 +223,7 @@ def as_formula_list(formulas, *, caller):
     return formulas.tolist() if isinstance(formulas, np.ndarray) else list(formulas)
 
 
-def read_formulas(values, *, strip_charge=False):
+def read_formulas(values: list[Any], *, strip_charge: bool = False) -> FormulaTable:
     """Read a list of formulas; problems are reported in the table, never raised."""
     texts = values
     if set(map(type, values)) - {str}:
@@ -241,7 +248,9 @@ def read_formulas(values, *, strip_charge=False):
     return FormulaTable(ELEMENTS, matrix, errors, has_deuterium)
 
 
-def raise_first_error(is_valid, errors, *, caller, remedy):
+def raise_first_error(
+    is_valid: BoolArray, errors: ObjectArray, *, caller: str, remedy: str
+) -> None:
     """Raise one error that counts the unreadable formulas and shows the first."""
     rows = np.flatnonzero(~is_valid)
     if len(rows):
@@ -278,7 +287,7 @@ def _read_mapping(mapping):
         symbol = getattr(key, "symbol", key)
         if not isinstance(symbol, str) or symbol not in SYMBOL_COLUMNS:
             raise FormulaError(f"{dict(mapping)!r} contains {symbol!r}, which is no element symbol")
-        if not isinstance(amount, Real) or not 0 <= amount < np.inf:
+        if not isinstance(amount, Real) or amount < 0 or not amount < np.inf:
             raise FormulaError(
                 f"{dict(mapping)!r} has the amount {amount!r} for {symbol}; it must be a finite "
                 "number that is not negative"

@@ -1,10 +1,11 @@
 """Canonical names of compositions: reduced formula, anonymous formula, chemical system."""
 
 import string
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
+from crystalml._typing import Charges, Formula, Formulas, NDArray, ObjectArray
 from crystalml.crystallography._elements import ELEMENTS
 from crystalml.crystallography._formula import (
     FormulaTable,
@@ -16,6 +17,8 @@ from crystalml.crystallography._formula import (
 from crystalml.crystallography._formula_ratios import reduced_amounts
 from crystalml.exceptions import FormulaError, InvalidInputError
 
+_OnError: TypeAlias = Literal["raise", "missing"]
+
 _CARBON, _HYDROGEN = ELEMENTS.index("C"), ELEMENTS.index("H")
 _ALPHABETICAL = np.argsort(np.argsort(ELEMENTS))  # rank of each element's symbol as text
 # A to Z, then Aa, Ab, ... Az, Ba, ...: enough for as many elements as there are.
@@ -24,7 +27,20 @@ _LETTERS = [*string.ascii_uppercase] + [
 ]
 
 
-def reduced_formula(formulas, *, on_error="raise", charges="refuse"):
+@overload
+def reduced_formula(  # type: ignore[overload-overlap]  # a string is an iterable as well
+    formulas: Formula, *, on_error: _OnError = ..., charges: Charges = ...
+) -> str | Any: ...
+@overload
+def reduced_formula(
+    formulas: Formulas | FormulaTable, *, on_error: _OnError = ..., charges: Charges = ...
+) -> ObjectArray: ...
+def reduced_formula(
+    formulas: Formula | Formulas | FormulaTable,
+    *,
+    on_error: _OnError = "raise",
+    charges: Charges = "refuse",
+) -> str | ObjectArray | None:
     """Name each composition by its smallest whole amounts, in Hill's order.
 
     Formulas that describe the same composition get the same text: Fe2O3, Fe4O6, O3Fe2 and
@@ -80,7 +96,20 @@ def reduced_formula(formulas, *, on_error="raise", charges="refuse"):
     return _named("reduced_formula", _reduced_names, formulas, on_error, charges)
 
 
-def anonymous_formula(formulas, *, on_error="raise", charges="refuse"):
+@overload
+def anonymous_formula(  # type: ignore[overload-overlap]  # a string is an iterable as well
+    formulas: Formula, *, on_error: _OnError = ..., charges: Charges = ...
+) -> str | Any: ...
+@overload
+def anonymous_formula(
+    formulas: Formulas | FormulaTable, *, on_error: _OnError = ..., charges: Charges = ...
+) -> ObjectArray: ...
+def anonymous_formula(
+    formulas: Formula | Formulas | FormulaTable,
+    *,
+    on_error: _OnError = "raise",
+    charges: Charges = "refuse",
+) -> str | ObjectArray | None:
     """Name each stoichiometry: reduced amounts in ascending order, elements as A, B, C, ...
 
     The amounts are those of :func:`reduced_formula`. After Z the letters go on as Aa, Ab, ...
@@ -113,7 +142,20 @@ def anonymous_formula(formulas, *, on_error="raise", charges="refuse"):
     return _named("anonymous_formula", _anonymous_names, formulas, on_error, charges)
 
 
-def chemical_system(formulas, *, on_error="raise", charges="refuse"):
+@overload
+def chemical_system(  # type: ignore[overload-overlap]  # a string is an iterable as well
+    formulas: Formula, *, on_error: _OnError = ..., charges: Charges = ...
+) -> str | Any: ...
+@overload
+def chemical_system(
+    formulas: Formulas | FormulaTable, *, on_error: _OnError = ..., charges: Charges = ...
+) -> ObjectArray: ...
+def chemical_system(
+    formulas: Formula | Formulas | FormulaTable,
+    *,
+    on_error: _OnError = "raise",
+    charges: Charges = "refuse",
+) -> str | ObjectArray | None:
     """Name the set of elements: symbols in alphabetical order, joined by ``-``.
 
     Parameters
@@ -188,7 +230,7 @@ def _read_distinct(values, *, strip_charge):
 class _Rows(NamedTuple):
     """The rows of a table that could be read, as flat arrays."""
 
-    rows: np.ndarray  # row of each entry, ascending
+    rows: NDArray[Any]  # row of each entry, ascending
     columns: np.ndarray
     amounts: np.ndarray
     indptr: np.ndarray

@@ -29,7 +29,8 @@ def hydrate(text, dot):
     """Explain adducts: an amount with decimals and a number of water molecules look alike."""
     left, right = text[:dot].strip(), text[dot + 1 :].strip()
     count = _COUNT.match(right)
-    instead = f"{left}({right[count.end() :]}){count[1] or ''}"
+    amount, end = (count[1] or "", count.end()) if count else ("", 0)
+    instead = f"{left}({right[end:]}){amount}"
     return (
         f"{shown(text)} looks like a hydrate or another adduct, whose dot cannot be told from a "
         f"decimal point; multiply the part in, as in {shown(instead)}, or separate the elements "

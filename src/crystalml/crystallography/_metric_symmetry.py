@@ -1,9 +1,11 @@
 """Which Bravais lattices the metric of a cell allows, exactly or nearly."""
 
 from functools import cache
+from numbers import Real
 
 import numpy as np
 
+from crystalml._typing import ArrayLike, BoolArray, FloatArray
 from crystalml.crystallography._bravais_constraints import FITS, SQUARED_STRAINS
 from crystalml.crystallography._bravais_table import CONVENTIONAL_BASES
 from crystalml.crystallography._cell import as_cells
@@ -38,7 +40,7 @@ _ROUNDING = 1e-9
 _LARGEST = 0.2
 
 
-def bravais_distances(cells, *, centring="P"):
+def bravais_distances(cells: ArrayLike, *, centring: ArrayLike = "P") -> FloatArray:
     """Smallest strain that gives a lattice the metric of each Bravais type.
 
     Parameters
@@ -102,7 +104,13 @@ def bravais_distances(cells, *, centring="P"):
     return distances[0] if single else distances
 
 
-def metric_symmetry(cells, *, length_tolerance=0.002, angle_tolerance=0.2, centring="P"):
+def metric_symmetry(
+    cells: ArrayLike,
+    *,
+    length_tolerance: float = 0.002,
+    angle_tolerance: float = 0.2,
+    centring: ArrayLike = "P",
+) -> BoolArray:
     """Bravais types that the metric of a lattice allows within tolerances.
 
     Parameters
@@ -148,7 +156,7 @@ def metric_symmetry(cells, *, length_tolerance=0.002, angle_tolerance=0.2, centr
     ['aP', 'mS', 'oI', 'oF', 'tI', 'hR', 'cF']
     """
     for name, value in (("length", length_tolerance), ("angle", angle_tolerance)):
-        if not (np.isscalar(value) and np.isreal(value) and 0.0 <= value < np.inf):
+        if not (isinstance(value, Real) and 0.0 <= value < np.inf):
             raise InvalidInputError(
                 f"metric_symmetry: {name}_tolerance is {value!r}; give a number >= 0."
             )

@@ -57,7 +57,7 @@ def _iterate(step, products, epsilon, basis):
         changed = step(g, e, t)
         done, left = np.flatnonzero(~changed), np.flatnonzero(changed)
         products[:, rows[done]] = g.take(done, axis=1)
-        if basis is not None:
+        if t is not None:
             basis[:, :, rows[done]] = t.take(done, axis=2)
         if not left.size:
             return

@@ -1,7 +1,10 @@
 """Primitive and reduced cells."""
 
+from typing import Any, Literal, overload
+
 import numpy as np
 
+from crystalml._typing import ArrayLike, FloatArray, IntArray
 from crystalml.crystallography._cell import (
     as_cells,
     cells_from_products,
@@ -26,7 +29,17 @@ _PRIMITIVE_VECTORS = {
 _CENTRINGS = tuple(_PRIMITIVE_VECTORS)
 
 
-def niggli_cell(cells, *, centring="P", return_transformation=False):
+@overload
+def niggli_cell(
+    cells: ArrayLike, *, centring: ArrayLike = ..., return_transformation: Literal[False] = ...
+) -> FloatArray: ...
+@overload
+def niggli_cell(
+    cells: ArrayLike, *, centring: ArrayLike = ..., return_transformation: Literal[True]
+) -> tuple[FloatArray, IntArray]: ...
+def niggli_cell(
+    cells: ArrayLike, *, centring: ArrayLike = "P", return_transformation: bool = False
+) -> FloatArray | tuple[FloatArray, IntArray]:
     """Niggli-reduced cell, the one cell that every description of a lattice shares.
 
     Parameters
@@ -80,7 +93,7 @@ def niggli_cell(cells, *, centring="P", return_transformation=False):
     return (reduced[0], transformation[0]) if single else (reduced, transformation)
 
 
-def primitive_cell(cells, centring):
+def primitive_cell(cells: ArrayLike, centring: ArrayLike) -> FloatArray:
     """Primitive cell of centred cells.
 
     Parameters
@@ -117,7 +130,9 @@ def primitive_cell(cells, centring):
     return primitive[0] if single else primitive
 
 
-def niggli_products(cells, centring, *, caller, with_basis=False):
+def niggli_products(
+    cells: FloatArray, centring: ArrayLike, *, caller: str, with_basis: bool = False
+) -> tuple[FloatArray, Any]:
     """Return A, B, C, xi, eta, zeta (6, n) of the reduced cells, and the basis or None."""
     products = scalar_products(cells)
     primitive_products(products, cells, centring, caller=caller)

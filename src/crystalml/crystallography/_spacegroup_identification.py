@@ -7,9 +7,11 @@ operations into those of a listed setting. Compare Grosse-Kunstleve (1999), Acta
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
+from crystalml._typing import FloatArray, IntArray, NDArray
 from crystalml.crystallography._spacegroup_settings import listed_settings
 
 # Lattice vectors are compared in steps of 1/144 of a cell edge: fine enough for every
@@ -162,7 +164,9 @@ def _cubic_bases(axes, lattice):
     return [np.column_stack([a, b, c]), np.column_stack([b, a, -c])]
 
 
-def _in_basis(rotations, translations, basis):
+def _in_basis(
+    rotations: IntArray | FloatArray, translations: FloatArray, basis: NDArray[Any]
+) -> tuple[dict[bytes, FloatArray], IntArray]:
     """Operations in a new basis: {rotation: translation}, and a basis of the new lattice."""
     inverse = np.linalg.inv(basis)
     new_rotations = np.rint(inverse @ rotations @ basis).astype(np.int64)

@@ -1,13 +1,18 @@
 """Which space group a list of symmetry operations is, in any setting."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import gemmi
 
 from crystalml.crystallography._spacegroup_identification import as_arrays, identify
 from crystalml.crystallography._spacegroup_rounded import setting_of_rounded_operations
-from crystalml.crystallography._spacegroup_settings import listed_setting, unlisted_setting
+from crystalml.crystallography._spacegroup_settings import (
+    SpaceGroupSetting,
+    listed_setting,
+    unlisted_setting,
+)
 from crystalml.exceptions import SpaceGroupError
 
 # Some files number their operations inside the text: "1 x,y,z", "(2) -x,-y,-z".
@@ -15,7 +20,7 @@ _LEADING_COUNT = re.compile(r"^\(?\d+\)?[\s:]+(?=[-+xyz.\d])")
 _IDENTITY = gemmi.Op("x,y,z")
 
 
-def spacegroup_from_operations(operations):
+def spacegroup_from_operations(operations: Iterable[str]) -> SpaceGroupSetting | None:
     """Find the space group whose symmetry operations are given.
 
     Parameters

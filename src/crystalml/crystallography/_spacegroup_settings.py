@@ -39,25 +39,25 @@ class SpaceGroupSetting(NamedTuple):
     centring: str
 
 
-def listed_setting(group):
+def listed_setting(group: gemmi.SpaceGroup) -> SpaceGroupSetting:
     """Turn a row of gemmi's table into a SpaceGroupSetting."""
     return SpaceGroupSetting(
         group.number, group.hm, group.hall, group.ext.strip("\0"), group.centring_type()
     )
 
 
-def unlisted_setting(number, centring=""):
+def unlisted_setting(number: int, centring: str = "") -> SpaceGroupSetting:
     """Describe a setting of group `number` that has no row in the table."""
     return SpaceGroupSetting(number, reference_setting(number).hm, "", "", centring)
 
 
 @cache
-def reference_setting(number):
+def reference_setting(number: int) -> SpaceGroupSetting:
     """Give the reference setting: unique axis b, origin choice 2, hexagonal axes."""
     return listed_setting(gemmi.get_spacegroup_reference_setting(number))
 
 
 @cache
-def listed_settings():
+def listed_settings() -> tuple[tuple[SpaceGroupSetting, gemmi.SpaceGroup], ...]:
     """All settings of the table with their gemmi rows; of one symbol, the commonest first."""
     return tuple((listed_setting(group), group) for group in gemmi.spacegroup_table())

@@ -1,16 +1,20 @@
 """Which space group a symbol means, in any spelling met in real files."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any, Literal, overload
 
 import gemmi
 import numpy as np
 
+from crystalml._typing import NDArray
 from crystalml.crystallography import _spacegroup_text as text_of
 from crystalml.crystallography._spacegroup_names import claims_by_key, compact
 from crystalml.crystallography._spacegroup_notations import find_hall, find_schoenflies, listed_hall
 from crystalml.crystallography._spacegroup_operations import setting_of_group
 from crystalml.crystallography._spacegroup_settings import (
+    SpaceGroupSetting,
     listed_settings,
     reference_setting,
     unlisted_setting,
@@ -26,7 +30,9 @@ _LONGEST = 200
 _CHOICES = {"1": "1", "2": "2", "s": "1", "z": "2", "h": "H", "hr": "H", "r": "R"}
 
 
-def find_spacegroup(symbol, *, notation="any"):
+def find_spacegroup(
+    symbol: Any, *, notation: Literal["any", "hermann-mauguin", "hall"] = "any"
+) -> SpaceGroupSetting | None:
     """Find the space group that a symbol means.
 
     Understood are Hermann-Mauguin symbols (short, full and abbreviated; with spaces,
@@ -87,7 +93,17 @@ def find_spacegroup(symbol, *, notation="any"):
     return _find(symbol, notation)
 
 
-def spacegroup_number(symbols, *, on_error="raise"):
+@overload
+def spacegroup_number(symbols: str, *, on_error: Literal["raise"] = ...) -> int: ...
+@overload
+def spacegroup_number(symbols: str, *, on_error: Literal["missing"]) -> float: ...
+@overload
+def spacegroup_number(
+    symbols: Iterable[Any], *, on_error: Literal["raise", "missing"] = ...
+) -> NDArray[Any]: ...
+def spacegroup_number(
+    symbols: Any, *, on_error: Literal["raise", "missing"] = "raise"
+) -> float | NDArray[Any]:
     """International Tables number of each symbol, in any spelling.
 
     Parameters
@@ -123,10 +139,10 @@ def spacegroup_number(symbols, *, on_error="raise"):
             f"spacegroup_number: on_error is {on_error!r}, must be 'raise' or 'missing'."
         )
     if isinstance(symbols, str) or np.ndim(symbols) == 0:
-        found = find_spacegroup(symbols)
-        if found is None and on_error == "raise":
+        setting = find_spacegroup(symbols)
+        if setting is None and on_error == "raise":
             raise SpaceGroupError(f"spacegroup_number: {symbols!r} names no space group. {_REMEDY}")
-        return found.number if found else float("nan")
+        return setting.number if setting else float("nan")
     array = np.asarray(symbols, dtype=object)
     values = array.ravel().tolist()
     known = {value: find_spacegroup(value) for value in set(values)}

@@ -75,7 +75,7 @@ def take_apart(text):
             for pattern in patterns:
                 match = None if found[name] else pattern.search(text)
                 if match:
-                    found[name] = match[match.lastindex].lower()
+                    found[name] = match[match.lastindex or 0].lower()
                     text = text[: match.start()].rstrip(" \t.,;:")
     number = int(found["number"] or 0)
     return Parts(text, hall, found["choice"], number, found["basis"])

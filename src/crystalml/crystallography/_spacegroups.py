@@ -1,10 +1,12 @@
 """What a space-group number says: symbol, crystal system, Bravais lattice, point group."""
 
 from functools import cache
+from typing import overload
 
 import gemmi
 import numpy as np
 
+from crystalml._typing import BoolArray, Integer, Integers, ObjectArray
 from crystalml.exceptions import SpaceGroupError
 
 CRYSTAL_SYSTEMS = (
@@ -30,7 +32,11 @@ LATTICE_SYSTEMS = (
 _FAMILY_LETTERS = dict(zip(LATTICE_SYSTEMS, "amothhc", strict=True))
 
 
-def spacegroup_symbol(numbers):
+@overload
+def spacegroup_symbol(numbers: Integer) -> str: ...
+@overload
+def spacegroup_symbol(numbers: Integers) -> ObjectArray: ...
+def spacegroup_symbol(numbers: Integer | Integers) -> str | ObjectArray:
     """Short Hermann-Mauguin symbol of each space group, in its reference setting.
 
     The spelling is the one CIF asks for, with a space between the symmetry directions and the
@@ -66,7 +72,11 @@ def spacegroup_symbol(numbers):
     return _look_up("spacegroup_symbol", numbers)
 
 
-def crystal_system(numbers):
+@overload
+def crystal_system(numbers: Integer) -> str: ...
+@overload
+def crystal_system(numbers: Integers) -> ObjectArray: ...
+def crystal_system(numbers: Integer | Integers) -> str | ObjectArray:
     """Crystal system of each space group, one of ``CRYSTAL_SYSTEMS``.
 
     Parameters
@@ -97,7 +107,11 @@ def crystal_system(numbers):
     return _look_up("crystal_system", numbers)
 
 
-def lattice_system(numbers):
+@overload
+def lattice_system(numbers: Integer) -> str: ...
+@overload
+def lattice_system(numbers: Integers) -> ObjectArray: ...
+def lattice_system(numbers: Integer | Integers) -> str | ObjectArray:
     """Lattice system of each space group, one of ``LATTICE_SYSTEMS``.
 
     Space groups belong to one lattice system when their lattices have the same point symmetry;
@@ -127,7 +141,11 @@ def lattice_system(numbers):
     return _look_up("lattice_system", numbers)
 
 
-def bravais_lattice(numbers):
+@overload
+def bravais_lattice(numbers: Integer) -> str: ...
+@overload
+def bravais_lattice(numbers: Integers) -> ObjectArray: ...
+def bravais_lattice(numbers: Integer | Integers) -> str | ObjectArray:
     """Bravais lattice of each space group, by its IUCr (Pearson) letters.
 
     The first letter is the crystal family, the second the centring; one-face centring is S,
@@ -164,7 +182,11 @@ def bravais_lattice(numbers):
     return _look_up("bravais_lattice", numbers)
 
 
-def point_group(numbers):
+@overload
+def point_group(numbers: Integer) -> str: ...
+@overload
+def point_group(numbers: Integers) -> ObjectArray: ...
+def point_group(numbers: Integer | Integers) -> str | ObjectArray:
     """Point group (geometric crystal class) of each space group, as Hermann-Mauguin symbol.
 
     Parameters
@@ -191,7 +213,11 @@ def point_group(numbers):
     return _look_up("point_group", numbers)
 
 
-def is_centrosymmetric(numbers):
+@overload
+def is_centrosymmetric(numbers: Integer) -> bool: ...
+@overload
+def is_centrosymmetric(numbers: Integers) -> BoolArray: ...
+def is_centrosymmetric(numbers: Integer | Integers) -> bool | BoolArray:
     """Whether each space group contains an inversion.
 
     Parameters
@@ -220,7 +246,11 @@ def is_centrosymmetric(numbers):
     return _look_up("is_centrosymmetric", numbers)
 
 
-def is_sohncke(numbers):
+@overload
+def is_sohncke(numbers: Integer) -> bool: ...
+@overload
+def is_sohncke(numbers: Integers) -> BoolArray: ...
+def is_sohncke(numbers: Integer | Integers) -> bool | BoolArray:
     """Whether each space group can hold a chiral structure: it has rotations and screws only.
 
     Parameters
@@ -247,7 +277,7 @@ def is_sohncke(numbers):
     return _look_up("is_sohncke", numbers)
 
 
-def spacegroups_of_bravais_lattice(symbol):
+def spacegroups_of_bravais_lattice(symbol: str) -> tuple[int, ...]:
     """Numbers of the space groups that have a given Bravais lattice.
 
     Parameters
