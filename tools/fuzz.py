@@ -29,7 +29,7 @@ from _fuzz_targets import TARGETS
 LIMIT = 2.0
 _BATCH = 500
 # Seconds of wall time without an answer, after which a worker is given up.
-_SILENCE = 120.0
+_SILENCE = 600.0
 
 
 class Hang(BaseException):
