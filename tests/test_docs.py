@@ -14,6 +14,8 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+# Its commands are run, one by one, by tests/_cli/test_guide.py.
+COMMANDS_ARE_RUN = ROOT / "docs" / "user_guide" / "command_line.md"
 PACKAGES = sorted(name for name in crystalml.__all__ if inspect.ismodule(getattr(crystalml, name)))
 NAMES = [
     (package, name)
@@ -129,7 +131,7 @@ def test_landing_page_leads_to_every_page_and_example():
     for page in (ROOT / "docs").rglob("*.md"):
         if page.name != "index.md":
             assert f"({page.relative_to(ROOT / 'docs').as_posix()})" in text, f"{page} not linked"
-    for example in (ROOT / "examples").glob("*.py"):
+    for example in (ROOT / "examples").glob("[!_]*.py"):  # one with _ is part of another
         assert f"(../examples/{example.name})" in text, f"{example.name} is not in the gallery list"
 
 
@@ -142,3 +144,52 @@ def test_examples_in_pages_can_fail(page):
         assert "+SKIP" not in block
         assert ">>> " in block, "a python block is a doctest"
         assert block.endswith("\n\n"), "an empty line ends the last output, or it includes ```"
+
+
+def unaccounted(text, commands_are_run=False):
+    """Return the code blocks that are neither run by the tests nor say why they are not."""
+    found = []
+    for block in re.finditer(r"^```(.*?)\n(.*?)^```$", text, re.M | re.S):
+        language, code = block.groups()
+        paragraph = text[: block.start()].rstrip().rpartition("\n\n")[2]
+        reason = paragraph + code.partition("\n")[0]
+        if language == "python" and ">>> " in code:
+            continue
+        if language == "console" and commands_are_run and code.startswith("$ crystalml "):
+            continue
+        if language in ("py", "console") and ">>> " not in code and re.search("[Nn]ot run", reason):
+            continue
+        found.append(code)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_code_block_is_run_or_says_why_not(page):
+    text = page.read_text(encoding="utf-8")
+    assert unaccounted(text, commands_are_run=page == COMMANDS_ARE_RUN) == []
+    assert not re.search(r"^( {4}|\t| *~~~)", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+
+
+def test_blocks_without_a_reason_are_found():
+    doctest = "```python\n>>> 1\n1\n\n```\n"
+    marked = "Needs the network, not run here:\n\n```py\nfetch()\n```\n"
+    assert unaccounted(f"Text.\n\n{doctest}\n{marked}\nText.\n\n{doctest}") == []
+    assert unaccounted("```py\n# Not run here: it needs a cluster.\nfit()\n```\n") == []
+    for bad in (
+        "Text.\n\n```py\nfetch()\n```\n",
+        "Text.\n\n```python\nfetch()\n```\n",
+        "Text.\n\n```\nfetch()\n```\n",
+        "Text.\n\n```text\nfetch()\n```\n",
+        "Text.\n\n```console\n$ crystalml rank x.cif\n```\n",
+        "Not run here.\n\n```py\n>>> fetch()\n```\n",
+    ):
+        assert len(unaccounted(f"{marked}\n{bad}")) == 1
+    assert unaccounted("Text.\n\n```console\n$ crystalml x\n```\n", commands_are_run=True) == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "user_guide").glob("*.md")), ids=lambda page: page.stem
+)
+def test_every_guide_page_says_where_its_tools_end(page):
+    page_headings = re.findall(r"^##+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    assert any(re.match(r"Limits\b|What .*\bnot\b", heading) for heading in page_headings)
