@@ -1,6 +1,5 @@
 """Descriptors that a net learns from other descriptors, without labels."""
 
-from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
-from crystalml.neural._batches import apply_in_slices
+from crystalml.neural._batches import apply_in_double
 from crystalml.neural._documentation import document_common
 from crystalml.neural._mlp import hidden_sizes
 from crystalml.neural._modules import ACTIVATIONS, Autoencoder, RegressionLoss
@@ -326,8 +325,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
     def _run(self, part, rows):
         """Run a part of the net in double precision: what BLAS rounds depends on the batch."""
-        part = deepcopy(part).double()
-        return apply_in_slices(self.net_, rows, _values, n_threads=self.n_threads, module=part)
+        return apply_in_double(self.net_, rows, _values, n_threads=self.n_threads, module=part)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,7 @@
 """Rows in slices, for training and prediction: a data loader would collate them row by row."""
 
+from copy import deepcopy
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +11,7 @@ from crystalml.neural._torch_state import threads
 
 PREDICTION_ROWS = 4096  # large enough to fill the kernels, small enough for the caches
 _BLOCK_ROWS = 8192  # rows permuted at a time: bounds the memory, and stays in the caches
+_SMALL = 8  # a rest of less than one part in so many of a batch is no batch of its own
 
 
 class Batches:
@@ -41,14 +44,17 @@ class Batches:
 class PermutedBatches(Batches):
     """Rows of a subset in a new random order at every pass.
 
-    A last batch of a single row is joined to the one before: batch normalisation needs two.
+    A rest of few rows is joined to the batch before: its step would be as long as any other,
+    but in a direction that few rows decide, and batch normalisation would measure them by
+    themselves (with two rows every unit becomes -1 or 1, and with one it fails).
     """
 
     def __init__(self, subset, batch_size):
         self.data = subset.dataset
         self.rows = torch.as_tensor(subset.indices, device=self.data.X.device)
         self.bounds = [*range(0, len(self.rows), batch_size), len(self.rows)]
-        if len(self.bounds) > 2 and self.bounds[-1] - self.bounds[-2] == 1 < batch_size:
+        rest = len(self.rows) % batch_size
+        if len(self.bounds) > 2 and (rest == 1 or 0 < rest < batch_size / _SMALL):
             del self.bounds[-2]
         self.batches_per_block = max(1, _BLOCK_ROWS // batch_size)
 
@@ -93,6 +99,26 @@ def apply_in_slices(net, X, finish, *, n_threads, module=None):
                 result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
             result[rows] = part
     return result
+
+
+def apply_in_double(net, X, finish, *, n_threads, module=None, function=None):
+    """Run a copy of the module in double precision: rounding in single depends on the batch.
+
+    Parameters
+    ----------
+    net, X, finish, n_threads, module
+        As in `apply_in_slices`.
+    function : callable or None
+        Takes the module and inputs, and gives what `finish` is called with; None calls the module.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ...)
+    """
+    module = deepcopy(net.module_ if module is None else module).double()
+    run = module if function is None else partial(function, module)
+    rows = X.astype(np.float64, copy=False)
+    return apply_in_slices(net, rows, finish, n_threads=n_threads, module=run)
 
 
 def as_tensor(array, device="cpu"):

@@ -19,7 +19,8 @@ scheduler : {"cosine", "plateau", "step"}, callable or None, default=None
     scheduler, such as
     ``functools.partial(torch.optim.lr_scheduler.StepLR, step_size=30, gamma=0.5)``.
 batch_size : int, default=64
-    Rows per step.
+    Rows per step. The last step of an epoch takes the rest; less than an eighth of a batch joins
+    the step before.
 max_epochs : int, default=200
     Passes over the training rows, at most.
 patience : int or None, default=15

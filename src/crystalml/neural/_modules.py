@@ -156,3 +156,8 @@ class RegressionLoss(nn.Module):
     def scores(self, *_):
         """Return none: the loss says it all."""
         return {}
+
+
+def can_normalise_batches(module):
+    """Tell whether `module` holds batch normalisation, which cannot learn from a single row."""
+    return any(isinstance(part, nn.BatchNorm1d) for part in module.modules())

@@ -293,11 +293,11 @@ class MultiTaskNet(BaseNetClassifier):
     def _encode_target(self, y, weight, goes_on, classes=None):
         """Return class codes and standardised volumes; a fit that goes on keeps the first scale."""
         codes = super()._encode_target(y.labels, weight, goes_on, classes=classes)
-        logarithm = np.log1p(y.volumes)
-        known = ~np.isnan(logarithm) & (True if weight is None else weight > 0)
+        logarithm, known = y.log_volumes(weight)
         if not goes_on:
             self.target_names_ = y.names
-            self._learn_scale(logarithm[known], None if weight is None else weight[known])
+            mean, scale = y.log_volume_scale(weight, caller=type(self).__name__)
+            self.log_volume_mean_, self.log_volume_scale_ = mean, scale
         elif known.any() and np.isnan(self.log_volume_mean_):
             raise InvalidInputError(
                 f"{type(self).__name__}: the fit before had no volume, so it has no scale for "
@@ -305,20 +305,6 @@ class MultiTaskNet(BaseNetClassifier):
             )
         standardised = (logarithm - self.log_volume_mean_) / self.log_volume_scale_
         return np.column_stack([codes, standardised]).astype(np.float32)
-
-    def _learn_scale(self, logarithm, weight):
-        """Keep mean and standard deviation of the known volumes, if there are any."""
-        if self.target_names_ is not None and not len(logarithm):
-            raise InvalidInputError(
-                f"{type(self).__name__}: no row that counts has a volume. Give fit the labels "
-                "alone, in one dimension."
-            )
-        if not len(logarithm):
-            self.log_volume_mean_ = self.log_volume_scale_ = np.nan
-            return
-        self.log_volume_mean_ = float(np.average(logarithm, weights=weight))
-        variance = np.average((logarithm - self.log_volume_mean_) ** 2, weights=weight)
-        self.log_volume_scale_ = float(np.sqrt(variance)) if variance > 0 else 1.0
 
     def _loss_weights(self, y, weight):
         return super()._loss_weights(y.labels, weight)

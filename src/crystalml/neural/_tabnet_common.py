@@ -1,7 +1,5 @@
 """What the TabNet estimators share: parameters, categorical columns and explanations."""
 
-from copy import deepcopy
-from functools import partial
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -11,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
-from crystalml.neural._batches import PREDICTION_ROWS, apply_in_slices, as_tensor
+from crystalml.neural._batches import PREDICTION_ROWS, apply_in_double, as_tensor
 from crystalml.neural._tabnet_columns import (
     as_columns,
     category_values,
@@ -177,10 +175,8 @@ class TabNetParameters:
     def _run(self, X, finish, *, part=None):
         """Run the net, or a part, in double precision: rounding in single depends on the batch."""
         check_is_fitted(self)
-        rows = self._inputs(X).astype(np.float64)
-        module = deepcopy(self.net_.module_).double()
-        module = module if part is None else partial(part, module)
-        return apply_in_slices(self.net_, rows, finish, n_threads=self.n_threads, module=module)
+        rows = self._inputs(X)
+        return apply_in_double(self.net_, rows, finish, n_threads=self.n_threads, function=part)
 
 
 def _single_precision(output):

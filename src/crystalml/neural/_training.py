@@ -18,20 +18,14 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.dataset import Dataset
 from torch.nn.utils import clip_grad_norm_
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import Subset
 
 from crystalml._progress import progress_bar
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._batches import PREDICTION_ROWS, Batches, PermutedBatches, as_tensor
+from crystalml.neural._optimizers import find_optimizer, make_scheduler
 
-_FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
-_OPTIMIZERS = {
-    "adam": (torch.optim.Adam, {}),
-    "adamw": (torch.optim.AdamW, {}),
-    "rmsprop": (torch.optim.RMSprop, {}),
-    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
-}
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -164,14 +158,7 @@ class _Schedule(Callback):
         self.monitor = monitor
 
     def on_train_begin(self, net, **kwargs):
-        if self.scheduler == "cosine":
-            self.scheduler_ = CosineAnnealingLR(net.optimizer_, T_max=net.max_epochs)
-        elif self.scheduler == "plateau":
-            self.scheduler_ = ReduceLROnPlateau(net.optimizer_)
-        elif self.scheduler == "step":
-            self.scheduler_ = StepLR(net.optimizer_, step_size=50, gamma=0.9)
-        else:
-            self.scheduler_ = self.scheduler(net.optimizer_)
+        self.scheduler_ = make_scheduler(self.scheduler, net.optimizer_, net.max_epochs)
 
     def on_epoch_end(self, net, **kwargs):
         if isinstance(self.scheduler_, ReduceLROnPlateau):
@@ -238,7 +225,7 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
     -------
     Net
     """
-    optimizer, optimizer_parameters = _optimizer(estimator)
+    optimizer, optimizer_parameters = find_optimizer(estimator)
     net = Net(
         estimator._module_class,
         criterion,
@@ -259,18 +246,6 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
     )
     net.max_gradient_norm_ = getattr(estimator, "max_gradient_norm", None)
     return net.initialize()
-
-
-def _optimizer(estimator):
-    """Return the optimiser class and its parameters, fused into one kernel where torch can."""
-    optimizer, parameters = _OPTIMIZERS.get(estimator.optimizer, (estimator.optimizer, {}))
-    if not issubclass(optimizer, torch.optim.Optimizer):
-        raise InvalidInputError(
-            f"{type(estimator).__name__}: optimizer={optimizer!r} is no subclass of "
-            f"torch.optim.Optimizer; give one, or a name of {sorted(_OPTIMIZERS)}."
-        )
-    fused = {"fused": True} if optimizer in _FUSED_OPTIMIZERS else {}
-    return optimizer, {"weight_decay": estimator.weight_decay, **parameters, **fused}
 
 
 def _callbacks(estimator, scheduler, validated):
@@ -364,8 +339,3 @@ def history_frame(net):
         ]
     )
     return table.rename(columns={"dur": "duration"})
-
-
-def can_normalise_batches(module):
-    """Tell whether `module` holds batch normalisation, which cannot learn from a single row."""
-    return any(isinstance(part, torch.nn.BatchNorm1d) for part in module.modules())

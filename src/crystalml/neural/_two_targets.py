@@ -40,6 +40,32 @@ class TwoTargets(NamedTuple):
             y = pd.DataFrame({name: _column(y, i) for i, name in enumerate(_NAMES)})
         return cls(y.iloc[:, 0], _volumes(y.iloc[:, 1], caller), y.columns.tolist())
 
+    def log_volumes(self, weight):
+        """Return ``log1p`` of the volumes, and which are known of rows that count."""
+        logarithm = np.log1p(self.volumes)
+        return logarithm, ~np.isnan(logarithm) & (True if weight is None else weight > 0)
+
+    def log_volume_scale(self, weight, *, caller):
+        """Return mean and standard deviation of ``log1p`` of the volumes, NaN for labels alone.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is a column of volumes, but none is known in a row that counts.
+        """
+        logarithm, known = self.log_volumes(weight)
+        if self.names is None:
+            return np.nan, np.nan
+        if not known.any():
+            raise InvalidInputError(
+                f"{caller}: no row that counts has a volume. Give fit the labels alone, in one "
+                "dimension."
+            )
+        weight = None if weight is None else weight[known]
+        mean = np.average(logarithm[known], weights=weight)
+        variance = np.average((logarithm[known] - mean) ** 2, weights=weight)
+        return float(mean), float(np.sqrt(variance)) if variance > 0 else 1.0
+
 
 def _as_columns(y):
     """Return a list as an array that does not turn numbers beside text into text."""

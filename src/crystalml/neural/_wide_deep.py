@@ -1,101 +1,15 @@
 """Wide-and-deep nets as scikit-learn estimators."""
 
-from copy import deepcopy
-from numbers import Integral, Real
-
-import numpy as np
-from sklearn.utils.validation import check_is_fitted
-
-from crystalml._validation import Interval, StrOptions
-from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
-from crystalml.neural._batches import apply_in_slices
 from crystalml.neural._documentation import document_common
-from crystalml.neural._mlp import hidden_sizes
-from crystalml.neural._wide_deep_module import WideDeep
+from crystalml.neural._wide_deep_common import WIDE_DEEP_CONSTRAINTS, WideDeepParameters
 
 DEEP_LAYER_SIZES = (512, 512, 256, 256, 128, 128, 64, 64, 32, 16)
-_AUTOMATIC = "v_formula"  # of the column schema: the volume that follows from the cell
-
-_WIDE_DEEP_CONSTRAINTS = {
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "wide_features": [StrOptions({"auto"}), "array-like", None],
-    "head_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
-    "reduction_ratio": [Interval(Integral, 1, None, closed="left")],
-}
-
-
-class _WideDeepParameters:
-    """Turns the parameters of a wide-and-deep estimator into those of its torch module."""
-
-    _module_class = WideDeep
-
-    def _module_parameters(self, n_inputs, n_outputs):
-        return {
-            "n_inputs": n_inputs,
-            "n_outputs": n_outputs,
-            "wide_columns": self.wide_features_.tolist(),
-            "hidden_sizes": hidden_sizes(self),
-            "head_sizes": hidden_sizes(self, "head_layer_sizes"),
-            "dropout": self.dropout,
-            "reduction_ratio": self.reduction_ratio,
-        }
-
-    def _validated(self, X, y, goes_on, **checks):
-        """Check the rows, and find the wide columns among theirs."""
-        X, y = super()._validated(X, y, goes_on, **checks)
-        found = self._find_wide_features()
-        if goes_on and not np.array_equal(found, self.wide_features_):
-            raise InvalidInputError(
-                f"{type(self).__name__}: the wide columns are now {found.tolist()}, but the fit "
-                f"before had {self.wide_features_.tolist()}. Set warm_start=False and fit again."
-            )
-        self.wide_features_ = found
-        return X, y
-
-    def _apply(self, X, finish):
-        """Run the net in double precision: in single, what is rounded depends on the batch."""
-        check_is_fitted(self)
-        rows = self._inputs(X).astype(np.float64)
-        module = deepcopy(self.net_.module_).double()
-        return apply_in_slices(self.net_, rows, finish, n_threads=self.n_threads, module=module)
-
-    def _find_wide_features(self):
-        """Return the positions of the wide columns."""
-        names = getattr(self, "feature_names_in_", np.array([], dtype=object)).tolist()
-        wanted = self.wide_features
-        if isinstance(wanted, str):
-            wanted = [_AUTOMATIC] if _AUTOMATIC in names else []
-        found = [self._position(column, names) for column in ([] if wanted is None else wanted)]
-        if len(set(found)) < len(found):
-            raise InvalidInputError(
-                f"{type(self).__name__}: wide_features={self.wide_features!r} has a column twice; "
-                "name each once."
-            )
-        return np.array(found, dtype=np.int64)
-
-    def _position(self, column, names):
-        """Return the position of one wide column, or raise."""
-        if isinstance(column, str) and column in names:
-            return names.index(column)
-        is_position = isinstance(column, Integral) and not isinstance(column, bool)
-        if is_position and 0 <= column < self.n_features_in_:
-            return int(column)
-        remedy = f"it has {names!r}. Name columns, or give positions from 0."
-        if not names:
-            remedy = (
-                f"it has {self.n_features_in_} columns without names. Give positions from 0, or "
-                "a DataFrame (scalers keep one after set_output(transform='pandas'))."
-            )
-        raise InvalidInputError(
-            f"{type(self).__name__}: {column!r} in wide_features is no column of X; {remedy}"
-        )
 
 
 @document_common
-class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
+class WideDeepNetRegressor(WideDeepParameters, BaseNetRegressor):
     """Wide-and-deep regressor for one or several targets, trained by torch through skorch.
 
     All columns go through ten layers that narrow from 512 to 16 units, each with a residual block
@@ -196,7 +110,7 @@ class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
 
     _own_constraints = {  # noqa: RUF012
         **BaseNetRegressor._own_constraints,
-        **_WIDE_DEEP_CONSTRAINTS,
+        **WIDE_DEEP_CONSTRAINTS,
     }
 
     def __init__(
@@ -254,7 +168,7 @@ class WideDeepNetRegressor(_WideDeepParameters, BaseNetRegressor):
 
 
 @document_common
-class WideDeepNetClassifier(_WideDeepParameters, BaseNetClassifier):
+class WideDeepNetClassifier(WideDeepParameters, BaseNetClassifier):
     """Wide-and-deep classifier, trained by torch through skorch.
 
     The body is that of `WideDeepNetRegressor`, which describes it; the output has one unit for
@@ -311,7 +225,7 @@ class WideDeepNetClassifier(_WideDeepParameters, BaseNetClassifier):
 
     _own_constraints = {  # noqa: RUF012
         **BaseNetClassifier._own_constraints,
-        **_WIDE_DEEP_CONSTRAINTS,
+        **WIDE_DEEP_CONSTRAINTS,
     }
 
     def __init__(
