@@ -47,7 +47,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
-from tests.persistence.model_files import rewrite_manifest
+from tests.persistence.model_files import rewrite, rewrite_manifest
 
 from crystalml import (
     CellDescriptors,
@@ -59,9 +59,11 @@ from crystalml import (
     save,
     table_preprocessor,
 )
+from crystalml.crystallography import SpaceGroupSetting
 from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import CrystalmlWarning, InvalidInputError, PersistenceError
 from crystalml.persistence import read_manifest
+from crystalml.persistence._attributes import attributes_of
 
 X, codes = load_iris(return_X_y=True)
 X, codes = X[::2], codes[::2]
@@ -514,3 +516,70 @@ def test_loading_opens_starts_and_imports_nothing_but_what_the_model_needs(tmp_p
     public = {name for name in loaded if not name.startswith("_")} - set(sys.stdlib_module_names)
     compiled = {name for name in public if name.startswith("cython")}
     assert public - compiled <= SCIENTIFIC | HELPERS
+
+
+class TestStatesOfTheLibrary:
+    """Models of a state of the library whose classes kept other attributes."""
+
+    def saved_by_another_state(self, tmp_path, change):
+        path = tmp_path / "model.crystalml"
+        save(CellDescriptors(), path)
+        name = "crystalml.descriptors._cell.CellDescriptors"
+        then = change(list(read_manifest(path)["attributes"][name]))
+        rewrite_manifest(path, attributes={name: then})
+        return path
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (
+                lambda names: [*names, "offsets_"],
+                r"kept \['offsets_'\], which it does not any more",
+            ),
+            (lambda names: names[1:], r"did not keep \['features'\], which it needs now"),
+        ],
+        ids=["removed since", "added since"],
+    )
+    def test_are_refused_in_one_sentence(self, tmp_path, change, said):
+        path = self.saved_by_another_state(tmp_path, change)
+        with pytest.raises(PersistenceError, match="another state of crystalml.*" + said) as caught:
+            load(path)
+        assert "CellDescriptors" in str(caught.value)
+        assert "Fit and save the model anew" in str(caught.value)
+
+    def test_are_read_by_classes_that_know_their_older_states(self, tmp_path, monkeypatch):
+        path = self.saved_by_another_state(tmp_path, lambda names: names[1:])
+        update = lambda self, state: vars(self).update(state)  # noqa: E731
+        monkeypatch.setattr(CellDescriptors, "__setstate__", update, raising=False)
+        assert isinstance(load(path), CellDescriptors)
+
+    def test_of_the_same_release_are_not_compared(self, tmp_path, monkeypatch):
+        path = self.saved_by_another_state(tmp_path, lambda names: names[1:])
+        rewrite_manifest(path, versions={"crystalml": "1.0"})
+        monkeypatch.setattr("crystalml.persistence._attributes.__version__", "1.0")
+        assert isinstance(load(path), CellDescriptors)
+
+    def test_without_a_record_are_read(self, tmp_path):
+        path = tmp_path / "model.crystalml"
+        save(CellDescriptors(), path)
+        rewrite_manifest(path, attributes={})
+        assert isinstance(load(path), CellDescriptors)
+
+    def test_whose_private_classes_are_gone_are_refused_in_one_sentence(self, tmp_path):
+        path = tmp_path / "model.crystalml"
+        save(CellDescriptors(), path)
+
+        def change(nodes):
+            nodes[-1][1] = "crystalml.descriptors._cell.CellDescriptorsOfOld"
+
+        rewrite(path, change)
+        with pytest.raises(PersistenceError, match=r"cannot be imported here .* save it anew"):
+            load(path)
+
+
+def test_attributes_of_classes_are_what_their_instances_hold():
+    model = MLPNetClassifier(hidden_layer_sizes=(2,), max_epochs=1).fit(X, labels)
+    found = set(attributes_of(MLPNetClassifier))
+    assert set(vars(model)) - {"n_features_in_"} <= found
+    assert set(model.get_params()) <= found
+    assert attributes_of(SpaceGroupSetting) == list(SpaceGroupSetting._fields)

@@ -2,7 +2,9 @@
 
 import math
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -77,6 +79,15 @@ class Decoder:
         self._imported = {
             (name, role): resolve(name, role, {name} if role == "loss" else trusted)
             for name, role in sorted(names_in(nodes))
+        }
+
+    @property
+    def classes(self):
+        """Classes of crystalml that instances are made of, by name."""
+        return {
+            name: kind
+            for (name, role), kind in self._imported.items()
+            if role == "object" and name.startswith("crystalml.")
         }
 
     def result(self):
@@ -255,7 +266,7 @@ def _partial(decoder, function, arguments, keywords):
     return partial(function, *arguments, **keywords)
 
 
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[..., Any]] = {
     **SKLEARN_BUILDERS,
     **TABLE_BUILDERS,
     "array": _array,

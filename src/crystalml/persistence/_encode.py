@@ -2,7 +2,9 @@
 
 import math
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -40,12 +42,14 @@ class Encoder:
         The last one is the object.
     names : set of str
         Classes and functions that must be imported to get the object back.
+    classes : dict of str to type
+        The classes of crystalml among them.
     nets : list of dict of str to Tensor
         Weights of each net.
     """
 
     def __init__(self, trusted, with_optimizer):
-        self.nodes, self.names, self.nets = [], set(), []
+        self.nodes, self.names, self.classes, self.nets = [], set(), {}, []
         self._trusted, self._with_optimizer = trusted, with_optimizer
         self._blocks, self._n_bytes = [], 0
         self._seen, self._held, self._path = {}, [], []
@@ -107,6 +111,8 @@ class Encoder:
         if found is not item:
             raise self.refusal(item, f"is not what {name!r} means when it is imported")
         self.names.add(name)
+        if name.startswith("crystalml.") and role == "object":
+            self.classes[name] = item
         return name
 
     def refusal(self, value, reason):
@@ -293,7 +299,7 @@ _PLAIN = {
     defaultdict: _defaultdict,
     OrderedDict: _ordered,
 }
-_FAMILIES = (
+_FAMILIES: tuple[tuple[Any, Callable[..., Any]], ...] = (
     (np.ma.MaskedArray, _masked),
     (np.ndarray, _array),
     (np.generic, _scalar),

@@ -12,6 +12,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from crystalml.exceptions import InvalidInputError, PersistenceError
 from crystalml.io._atomic import write_atomically
+from crystalml.persistence._attributes import attributes_of, check_attributes
 from crystalml.persistence._container import GRAPH, NUMBERS, as_json, pack, unpack
 from crystalml.persistence._decode import Decoder, names_in, refused
 from crystalml.persistence._encode import Encoder
@@ -103,6 +104,9 @@ def save(
     for number, tensors in enumerate(encoder.nets):
         members[f"nets/{number}.safetensors"] = write_tensors(tensors)
     manifest = describe(estimator, encoder.names, len(encoder.nets), facts)
+    manifest["attributes"] = {
+        name: attributes_of(kind) for name, kind in sorted(encoder.classes.items())
+    }
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     write_atomically(target, pack(manifest, members), unfinished=unfinished)
@@ -147,7 +151,8 @@ def load(
     ------
     PersistenceError
         If the file is something else, from a newer version, cut off, damaged, changed or too
-        large, or if it names what is on no list; then all such names are given.
+        large, or if it names what is on no list; then all such names are given. Also if classes of
+        crystalml keep other attributes than when it was saved.
     OSError
         If the file cannot be read.
 
@@ -183,14 +188,16 @@ def load(
     manifest, members = _unpacked(path, max_size, "load")
     with _funnel(path, "load"), warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)  # said once, below
-        estimator = _decoded(members, names)
+        estimator = _decoded(manifest, members, names)
         if not hasattr(estimator, "get_params"):
             raise PersistenceError("it holds no estimator")
     warn_of_versions(manifest, path)
     return estimator
 
 
-def _decoded(members: Mapping[str, bytes], trusted: frozenset[str]) -> Any:
+def _decoded(
+    manifest: Mapping[str, Any], members: Mapping[str, bytes], trusted: frozenset[str]
+) -> Any:
     """Judge the names in the file, then build what it holds."""
     nodes = json.loads(members[GRAPH])
     strangers = refused(names_in(nodes), trusted)
@@ -206,7 +213,9 @@ def _decoded(members: Mapping[str, bytes], trusted: frozenset[str]) -> Any:
             nets[number] = read_tensors(members[f"nets/{int(number)}.safetensors"])
         return nets[number]
 
-    return Decoder(nodes, members[NUMBERS], tensors_of, trusted).result()
+    decoder = Decoder(nodes, members[NUMBERS], tensors_of, trusted)
+    check_attributes(manifest, decoder.classes)
+    return decoder.result()
 
 
 def read_manifest(
@@ -228,7 +237,8 @@ def read_manifest(
     dict
         ``created`` (date and time, UTC), ``estimator``, ``parameters``, ``input`` (``n_features``,
         ``columns``), ``output`` (``kind``, ``n_classes``, ``labels``), ``training_data`` (facts),
-        ``versions``, ``types`` (names that loading imports, as `save` wrote them), ``n_nets``,
+        ``versions``, ``types`` (names that loading imports, as `save` wrote them), ``attributes``
+        (what each class of crystalml among them kept at that time), ``n_nets``,
         ``format``, ``format_version`` and ``members`` (``size`` and ``sha256`` of each).
 
     Raises

@@ -202,7 +202,7 @@ def resolve(name, role, trusted):
     except (ImportError, AttributeError) as error:
         raise PersistenceError(
             f"the model needs {name!r}, which cannot be imported here ({error}). Install the "
-            "versions with which it was saved; read_manifest tells them."
+            "versions with which it was saved (read_manifest tells them), or fit and save it anew."
         ) from error
     if name in trusted or _fits(item, name, role):
         return item
@@ -264,7 +264,7 @@ def is_named_tuple(item):
     return inspect.isclass(item) and issubclass(item, tuple) and hasattr(item, "_fields")
 
 
-def trusted_types():
+def trusted_types() -> tuple[str, ...]:
     """Return the names of the classes of crystalml that `load` accepts without being asked.
 
     They are all estimators of this package. In addition, `load` accepts scikit-learn's own
