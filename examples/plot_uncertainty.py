@@ -67,7 +67,7 @@ uncertainties = {
 # An interval that holds what it promises
 # ---------------------------------------
 # The volume per atom from the composition alone, by its logarithm. The nets learn quantiles; the
-# chemical systems that ``calibration_fraction`` keeps from all nets tells by how much
+# chemical systems that ``calibration_fraction`` keeps from all nets tell by how much
 # the outer quantiles must be moved apart (conformalised quantile regression). The ends go back to
 # Å^3 through the exponential, as any quantile does.
 

@@ -128,7 +128,7 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         return np.stack(list(self._passes(X, n_samples, random_state)))
 
     def dropout_uncertainty(self, X, n_samples=50, random_state=None):
-        """Return mean, spread and mutual information over samples with dropout switched on.
+        """Return how uncertain the classes are, from samples with dropout switched on.
 
         Parameters
         ----------
@@ -142,9 +142,10 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         Returns
         -------
         sklearn.utils.Bunch
-            As `NetEnsembleClassifier.predict_uncertainty` has them: ``probability`` and
-            ``spread`` of shape (n_samples, n_classes), and of each row the
-            ``predictive_entropy``, ``expected_entropy`` and ``mutual_information`` in nats.
+            As `NetEnsembleClassifier.predict_uncertainty` has them: of each row the
+            ``predictive_entropy``, ``expected_entropy`` and ``mutual_information`` in nats, and
+            ``probability`` and ``spread`` of shape (n_samples, n_classes). Rank rows by the
+            ``predictive_entropy`` to reject errors: the mutual information does it much worse.
         """
         return probability_uncertainty(self._passes(X, n_samples, random_state))
 

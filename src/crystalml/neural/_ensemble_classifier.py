@@ -77,11 +77,11 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
     >>> model.score(X, y) > 0.85
     True
 
-    Where the classes overlap the entropy is high; where the members disagree, as they do far from
-    all data, the mutual information is high:
+    Rejecting the rows of high entropy leaves fewer errors:
 
     >>> known = model.predict_uncertainty(X)
-    >>> bool((known.mutual_information <= known.predictive_entropy).all())
+    >>> sure = known.predictive_entropy <= np.quantile(known.predictive_entropy, 0.8)
+    >>> model.score(X[sure], y[sure]) > model.score(X, y)
     True
     """
 
@@ -167,17 +167,26 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
         sklearn.utils.Bunch
             Arrays, entropies in nats:
 
-            probability : of shape (n_samples, n_classes)
-                As `predict_proba` has it.
-            spread : of shape (n_samples, n_classes)
-                Standard deviation of the members' probabilities.
             predictive_entropy : of shape (n_samples,)
-                Entropy of the mean probability: the whole uncertainty.
+                Entropy of the mean probability: the whole uncertainty. Rank rows by this one to
+                reject errors, or to choose what is checked by hand.
             expected_entropy : of shape (n_samples,)
                 Mean entropy of the members: what each leaves open, since the classes overlap.
             mutual_information : of shape (n_samples,)
                 Predictive less expected entropy [2]_, [3]_: what the members disagree on, which
-                more data could settle. Never negative; 0 where all members agree.
+                more data could settle. Never negative; 0 where all members agree. It chooses
+                what to measure next, and ranks errors worse than the entropy does.
+            probability : of shape (n_samples, n_classes)
+                As `predict_proba` has it.
+            spread : of shape (n_samples, n_classes)
+                Standard deviation of the members' probabilities.
+
+        Notes
+        -----
+        Measured for space groups on chemical systems kept out (``benchmarks/README.md``):
+        rejecting the most uncertain fifth of the rows gains 9.3 points of accuracy by
+        ``predictive_entropy``, 9.6 by ``1 - probability.max(axis=1)``, and 6.5 by
+        ``mutual_information``.
         """
         return probability_uncertainty(self._samples(X))
 

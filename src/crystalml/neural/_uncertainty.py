@@ -24,8 +24,8 @@ def probability_uncertainty(samples):
     Returns
     -------
     Bunch
-        ``probability``, ``spread`` of shape (n_rows, n_classes); ``predictive_entropy``,
-        ``expected_entropy``, ``mutual_information`` of shape (n_rows,), in nats.
+        ``predictive_entropy``, ``expected_entropy``, ``mutual_information`` of shape (n_rows,), in
+        nats; ``probability``, ``spread`` of shape (n_rows, n_classes).
     """
     running, entropy = _RunningMoments(), _RunningMoments()
     for sample in samples:
@@ -33,12 +33,12 @@ def probability_uncertainty(samples):
         entropy.add(entr(sample).sum(axis=1))
     predictive = entr(running.mean).sum(axis=1)
     return Bunch(
-        probability=running.mean,
-        spread=running.std,
         predictive_entropy=predictive,
         expected_entropy=entropy.mean,
         # Never negative but for rounding.
         mutual_information=np.maximum(predictive - entropy.mean, 0),
+        probability=running.mean,
+        spread=running.std,
     )
 
 
