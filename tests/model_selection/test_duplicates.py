@@ -158,6 +158,7 @@ def test_numbers_count_from_the_smallest_lattice():
         ({"cells": [QUARTZ]}, InvalidInputError, "2 formulas and 1 cells"),
         ({"length_tolerance": 1.0}, InvalidInputError, "got 1.0"),
         ({"length_tolerance": None}, InvalidInputError, "got None"),
+        ({"length_tolerance": "1%"}, InvalidInputError, "got '1%'"),
         ({"centring": "X"}, InvalidInputError, "X"),
     ],
 )

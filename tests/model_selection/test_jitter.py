@@ -128,6 +128,7 @@ def test_nullable_and_integer_columns():
         ([4, 4, 4, 90, 90, 90], {}, InvalidInputError, "put it into a list"),
         ([[4, 4, 4, 90, 90]], {}, InvalidInputError, "shape"),
         ([[4, 4, 4, 90, 90, 90]], {"length_su": -1}, InvalidInputError, "length_su.* got -1"),
+        ([[4, 4, 4, 90, 90, 90]], {"angle_su": "1"}, InvalidInputError, "angle_su.* got '1'"),
         ([[4, 4, 4, 90, 90, 90]], {"angle_su": None}, InvalidInputError, "angle_su.* got None"),
         ([[4, 4, 4, 90, 90, 90]], {"n_copies": 0}, InvalidInputError, "n_copies.* got 0"),
     ],

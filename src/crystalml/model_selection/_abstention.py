@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 
+from crystalml._typing import ArrayLike, ObjectArray
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._probabilities import check_probabilities, checked_weights
 
 __all__ = ["abstain_below", "risk_coverage_curve"]
 
 
-def abstain_below(y_proba, threshold, *, labels, abstain_label=None):
+def abstain_below(
+    y_proba: ArrayLike, threshold: float, *, labels: ArrayLike, abstain_label: object = None
+) -> ObjectArray:
     """Most probable label of each row, or none where it is not probable enough.
 
     Parameters
@@ -56,7 +59,13 @@ def abstain_below(y_proba, threshold, *, labels, abstain_label=None):
     return answers
 
 
-def risk_coverage_curve(y_true, y_proba, *, labels, sample_weight=None):
+def risk_coverage_curve(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+) -> pd.DataFrame:
     """Accuracy of the answers that are given, for every threshold of abstention.
 
     Parameters

@@ -1,13 +1,15 @@
 """What the classifiers that calibrate another one on held-out rows have in common."""
 
 from numbers import Integral
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import assert_all_finite, column_or_1d, get_tags
+from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, CrossValidation, Estimator, MatrixLike, NDArray
 from crystalml._validation import HasMethods, Interval, check_parameters, check_sample_weight
 from crystalml.model_selection._out_of_fold import out_of_fold_probabilities
 
@@ -25,9 +27,21 @@ class BaseCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     from the held-out rows in ``_calibrate(held_out, X, y, sample_weight)``.
     """
 
-    _own_constraints = {}  # noqa: RUF012
+    estimator: Estimator
+    estimator_: Any
+    cv: CrossValidation
+    n_jobs: int | None
+    classes_: NDArray[Any]
+    _own_constraints: ClassVar[dict[str, list[Any]]] = {}
 
-    def fit(self, X, y, sample_weight=None, groups=None, **fit_params):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Predict the rows out of fold, learn from these answers, and fit on all rows.
 
         Parameters
@@ -78,7 +92,7 @@ class BaseCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Predict the most probable label of each row.
 
         Parameters
@@ -94,7 +108,7 @@ class BaseCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         top = self.predict_proba(X).argmax(axis=1)
         return self.classes_[top]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Predict the probability of each label.
 
         Parameters
@@ -110,7 +124,7 @@ class BaseCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.input_tags = inner.input_tags

@@ -1,5 +1,7 @@
 """Six classical classifiers in honest pipelines, and grids to search their parameters."""
 
+from typing import Any
+
 from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -9,13 +11,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from crystalml._typing import Estimator, RandomState
 from crystalml.model_selection._decision_softmax import DecisionSoftmaxClassifier
 from crystalml.model_selection._temperature_classifier import TemperatureScaledClassifier
 
 __all__ = ["classical_grids", "classical_models", "imputing_pipeline"]
 
 
-def imputing_pipeline(classifier, *, scale):
+def imputing_pipeline(classifier: Estimator, *, scale: bool) -> Pipeline:
     """Put medians for missing values, columns that say so, and a scaler before a classifier."""
     steps = [
         ("impute", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
@@ -25,7 +28,9 @@ def imputing_pipeline(classifier, *, scale):
     return Pipeline([*steps, ("classify", classifier)])
 
 
-def classical_models(random_state=None, n_jobs=None):
+def classical_models(
+    random_state: RandomState = None, n_jobs: int | None = None
+) -> dict[str, Pipeline]:
     """Make the six classical classifiers of studies of crystal symmetry, ready to compare.
 
     Each is a pipeline over numeric columns, so that what learns from rows (medians, means,
@@ -99,7 +104,7 @@ def classical_models(random_state=None, n_jobs=None):
     }
 
 
-def classical_grids():
+def classical_grids() -> dict[str, dict[str, list[Any]]]:
     """Give values of the parameters of `classical_models` that are worth a search.
 
     Returns

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -13,9 +14,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 
 from crystalml._progress import progress_bar
+from crystalml._typing import (
+    ArrayLike,
+    CrossValidation,
+    Estimator,
+    MatrixLike,
+    Progress,
+    RandomState,
+)
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._classical import imputing_pipeline
-from crystalml.model_selection._comparison import BASELINES, HOLD_OUT
+from crystalml.model_selection._comparison import BASELINES, HOLD_OUT, ModelComparison
 from crystalml.model_selection._comparison_tables import assembled
 from crystalml.model_selection._fit_and_score import Fit, fit_and_score
 from crystalml.model_selection._folds import (
@@ -35,22 +44,22 @@ _CALLER = "compare_models"
 
 
 def compare_models(
-    models,
-    X,
-    y,
+    models: Mapping[str, Estimator],
+    X: MatrixLike,
+    y: ArrayLike,
     *,
-    groups=None,
-    cv=5,
-    test_size=0.2,
-    transformer=None,
-    min_count=5,
-    rare_classes="keep",
-    merged_label=None,
-    max_rows=None,
-    random_state=None,
-    n_jobs=None,
-    progress="auto",
-):
+    groups: ArrayLike | None = None,
+    cv: CrossValidation = 5,
+    test_size: float | None = 0.2,
+    transformer: Estimator | None = None,
+    min_count: int = 5,
+    rare_classes: Literal["keep", "drop", "merge"] = "keep",
+    merged_label: object = None,
+    max_rows: int | Mapping[str, int] | None = None,
+    random_state: RandomState = None,
+    n_jobs: int | None = None,
+    progress: Progress = "auto",
+) -> ModelComparison:
     """Compare classifiers by cross-validation and on held-out rows, beside two baselines.
 
     A part of the rows is held out first. The others are cross-validated; then each model is
@@ -196,7 +205,7 @@ def _check_models(models):
             )
 
 
-def _check_numbers(test_size, max_rows, models):
+def _check_numbers(test_size: float | None, max_rows: Any, models: Mapping[str, Any]) -> None:
     if test_size is not None and not (isinstance(test_size, Real) and 0.05 <= test_size <= 0.5):
         raise InvalidInputError(
             f"{_CALLER}: test_size must be None or between 0.05 and 0.5, got {test_size!r}."

@@ -1,6 +1,8 @@
 """The result of a comparison of models: figures, predictions, and what they rest on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,20 +86,20 @@ class ModelComparison:
     probabilities: dict[str, np.ndarray]
     labels: np.ndarray
     rare_classes: pd.DataFrame
-    report: dict
+    report: dict[str, Any]
     notes: tuple[str, ...]
 
     @property
-    def models(self):
+    def models(self) -> list[str]:
         """Names of the models, the baselines last."""
         return self.table.index.tolist()
 
     @property
-    def baselines(self):
+    def baselines(self) -> list[str]:
         """Names of the baselines."""
         return [name for name in self.models if name in BASELINES]
 
-    def ranking(self, metric="accuracy"):
+    def ranking(self, metric: str = "accuracy") -> pd.DataFrame:
         """Order the models by one metric.
 
         Parameters
@@ -121,7 +123,7 @@ class ModelComparison:
             "mean", ascending=metric in _LOWER_IS_BETTER, kind="stable", na_position="last"
         )
 
-    def to_markdown(self, metrics=_IN_PRINT, *, digits=3):
+    def to_markdown(self, metrics: Sequence[str] = _IN_PRINT, *, digits: int = 3) -> str:
         """Write the table in Markdown, with the notes below it.
 
         Parameters
@@ -162,7 +164,7 @@ class ModelComparison:
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return "\n\n".join([table, "\n".join(f"- {note}" for note in self.notes)])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         report = self.report
         return (
             f"{type(self).__name__}({len(self.table)} models, {report['folds']} folds of "

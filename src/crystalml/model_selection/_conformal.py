@@ -5,18 +5,30 @@ on. With 230 space groups and splits by compound there always are some, and leav
 would make the promise false.
 """
 
+from typing import Literal, TypeAlias
+
 import numpy as np
 import pandas as pd
 
+from crystalml._typing import ArrayLike, BoolArray, FloatArray
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._probabilities import check_probabilities, checked_weights
 
 __all__ = ["conformal_scores", "conformal_sets", "conformal_threshold", "set_coverage"]
 
 METHODS = ("lac", "aps", "raps")
+ConformalMethod: TypeAlias = Literal["lac", "aps", "raps"]
 
 
-def conformal_scores(y_true, y_proba, *, labels, method="lac", penalty=0.01, free_rank=5):
+def conformal_scores(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    method: ConformalMethod = "lac",
+    penalty: float = 0.01,
+    free_rank: int = 5,
+) -> FloatArray:
     """How badly each true label conforms to its probabilities: the smaller, the better.
 
     Parameters
@@ -130,7 +142,9 @@ def _share_of_own(y_proba):
     return (mixed >> np.uint64(11)) * 2.0**-53
 
 
-def conformal_threshold(scores, *, coverage=0.9, groups=None):
+def conformal_threshold(
+    scores: ArrayLike, *, coverage: float = 0.9, groups: ArrayLike | None = None
+) -> float | pd.Series:
     """Score up to which labels must be listed so that the promise holds.
 
     Parameters
@@ -210,8 +224,14 @@ def _threshold(scores, coverage):
 
 
 def conformal_sets(
-    y_proba, threshold, *, method="lac", penalty=0.01, free_rank=5, allow_empty=False
-):
+    y_proba: ArrayLike,
+    threshold: ArrayLike,
+    *,
+    method: ConformalMethod = "lac",
+    penalty: float = 0.01,
+    free_rank: int = 5,
+    allow_empty: bool = False,
+) -> BoolArray:
     """List the labels that cannot be excluded.
 
     Parameters
@@ -276,7 +296,14 @@ def conformal_sets(
     return sets
 
 
-def set_coverage(y_true, sets, *, labels, groups=None, sample_weight=None):
+def set_coverage(
+    y_true: ArrayLike,
+    sets: ArrayLike,
+    *,
+    labels: ArrayLike,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> pd.DataFrame:
     """How often the sets hold the true label, and how long they are.
 
     Parameters

@@ -1,16 +1,28 @@
 """A classifier that answers with sets of labels, which hold the true one as often as asked."""
 
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import (
+    ArrayLike,
+    BoolArray,
+    CrossValidation,
+    Estimator,
+    MatrixLike,
+    NDArray,
+    SymmetryLevel,
+)
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._base_calibrated import BaseCalibratedClassifier
 from crystalml.model_selection._conformal import (
     METHODS,
+    ConformalMethod,
     conformal_scores,
     conformal_sets,
     conformal_threshold,
@@ -134,18 +146,18 @@ class ConformalClassifier(BaseCalibratedClassifier):
 
     def __init__(
         self,
-        estimator,
+        estimator: Estimator,
         *,
-        coverage=0.9,
-        method="lac",
-        mondrian=None,
-        cv=5,
-        allow_empty=False,
-        prior_weight=0.01,
-        penalty=0.01,
-        free_rank=5,
-        n_jobs=None,
-    ):
+        coverage: float = 0.9,
+        method: ConformalMethod = "lac",
+        mondrian: SymmetryLevel | Callable[[Any], ArrayLike] | None = None,
+        cv: CrossValidation = 5,
+        allow_empty: bool = False,
+        prior_weight: float = 0.01,
+        penalty: float = 0.01,
+        free_rank: int = 5,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.coverage = coverage
         self.method = method
@@ -181,7 +193,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         self.calibration_scores_ = np.where(held_out.unseen[rows], np.inf, scores)
         self.calibration_groups_ = None
         if callable(self.mondrian):
-            self.calibration_groups_ = self._groups_of_rows(X)[rows]
+            self.calibration_groups_ = _groups_of_rows(self.mondrian, X)[rows]
         elif self.mondrian is not None:
             self.calibration_groups_ = symmetry_labels(y[rows], self.mondrian)
         self.threshold_ = self._threshold(self.coverage)
@@ -192,22 +204,12 @@ class ConformalClassifier(BaseCalibratedClassifier):
     def _score_arguments(self):
         return {"method": self.method, "penalty": self.penalty, "free_rank": self.free_rank}
 
-    def _groups_of_rows(self, X):
-        groups = np.asarray(self.mondrian(X))
-        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-        if groups.shape != (n_rows,):
-            raise InvalidInputError(
-                f"ConformalClassifier: mondrian gave an array of shape {groups.shape} for "
-                f"{n_rows} rows; it must give one group per row."
-            )
-        return groups
-
     def _threshold(self, coverage):
         return conformal_threshold(
             self.calibration_scores_, coverage=coverage, groups=self.calibration_groups_
         )
 
-    def predict_set_mask(self, X, coverage=None):
+    def predict_set_mask(self, X: MatrixLike, coverage: float | None = None) -> BoolArray:
         """Predict sets of labels, as a matrix.
 
         Parameters
@@ -225,7 +227,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         """
         return self._sets(X, coverage)[2]
 
-    def predict_set(self, X, coverage=None):
+    def predict_set(self, X: MatrixLike, coverage: float | None = None) -> list[NDArray[Any]]:
         """Predict sets of labels, as lists.
 
         Parameters
@@ -253,7 +255,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         y_proba = self.predict_proba(X)
         threshold = self.threshold_ if coverage is None else self._threshold(coverage)
         if callable(self.mondrian):
-            threshold = _by_group(threshold, self._groups_of_rows(X))[:, None]
+            threshold = _by_group(threshold, _groups_of_rows(self.mondrian, X))[:, None]
         elif self.mondrian is not None:
             threshold = _by_group(threshold, symmetry_labels(self.classes_, self.mondrian))
         scored = self._with_prior(y_proba, self.class_prior_)
@@ -261,6 +263,17 @@ class ConformalClassifier(BaseCalibratedClassifier):
             scored, threshold, allow_empty=self.allow_empty, **self._score_arguments()
         )
         return y_proba, scored, sets
+
+
+def _groups_of_rows(mondrian, X):
+    groups = np.asarray(mondrian(X))
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if groups.shape != (n_rows,):
+        raise InvalidInputError(
+            f"ConformalClassifier: mondrian gave an array of shape {groups.shape} for "
+            f"{n_rows} rows; it must give one group per row."
+        )
+    return groups
 
 
 def _frequencies(y, labels):

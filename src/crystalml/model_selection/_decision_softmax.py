@@ -1,11 +1,14 @@
 """Probabilities for classifiers that only give decision scores."""
 
+from typing import Any, Self
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, Estimator, FloatArray, MatrixLike, NDArray
 from crystalml._validation import HasMethods, check_parameters
 from crystalml.exceptions import InvalidInputError
 
@@ -53,10 +56,10 @@ class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
     array([[0.9, 0.1, 0. ]])
     """
 
-    def __init__(self, estimator):
+    def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the estimator.
 
         Parameters
@@ -82,7 +85,7 @@ class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Predict the label of the highest score.
 
         Parameters
@@ -98,7 +101,7 @@ class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         top = self.predict_proba(X).argmax(axis=1)
         return self.classes_[top]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> FloatArray:
         """Predict the softmax of the scores.
 
         Parameters
@@ -128,7 +131,7 @@ class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
             )
         return softmax(scores, axis=1)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.input_tags = inner.input_tags

@@ -1,5 +1,7 @@
 """Groups of rows that are one crystal described twice: equal formula and equal lattice."""
 
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
@@ -7,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._typing import ArrayLike, Charges, Formulas, ObjectArray
 from crystalml.crystallography import metric_tensor, niggli_cell, validate_cells
 from crystalml.exceptions import CellError, InvalidInputError
 from crystalml.model_selection._groups import group_names
@@ -30,7 +33,14 @@ _CLASSES = (
 _FAR = 10.0
 
 
-def duplicate_groups(formulas, cells, *, length_tolerance=0.01, centring="P", charges="refuse"):
+def duplicate_groups(
+    formulas: Formulas,
+    cells: pd.DataFrame | ArrayLike,
+    *,
+    length_tolerance: float = 0.01,
+    centring: ArrayLike = "P",
+    charges: Charges = "refuse",
+) -> ObjectArray:
     """Label rows so that descriptions of one crystal share a label.
 
     Re-determinations, the same cell in another setting, and isotypic models of one compound
@@ -100,7 +110,7 @@ def duplicate_groups(formulas, cells, *, length_tolerance=0.01, centring="P", ch
     >>> duplicate_groups(["SiO2", "Si2O4", "SiO2"], cells).tolist()
     ['O2Si-1', 'O2Si-1', 'O2Si-2']
     """
-    if not (np.isscalar(length_tolerance) and 0 <= length_tolerance < 1):
+    if not (isinstance(length_tolerance, Real) and 0 <= length_tolerance < 1):
         raise InvalidInputError(
             f"{_CALLER}: length_tolerance must lie in [0, 1), got {length_tolerance!r}."
         )
@@ -143,8 +153,8 @@ def _shortest_lengths(cells, centring):
         )
     metrics = metric_tensor(reduced)
     squares = np.empty((len(cells), len(_CLASSES)))
-    for column, vectors in enumerate(_CLASSES):
-        vectors = np.array(vectors, dtype=float)
+    for column, members in enumerate(_CLASSES):
+        vectors = np.array(members, dtype=float)
         norms = np.einsum("vi,nij,vj->nv", vectors, metrics, vectors)
         squares[:, column] = norms.min(axis=1)
     return np.sqrt(np.sort(squares, axis=1))

@@ -2,13 +2,14 @@
 
 import warnings
 from fractions import Fraction
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold, check_cv
 
+from crystalml._typing import CrossValidation
 from crystalml.exceptions import InvalidInputError
 
 _FINEST_SHARE = 20
@@ -37,9 +38,9 @@ def take_rows(X, rows):
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
-def make_splits(cv, X, y, groups, *, caller):
+def make_splits(cv: CrossValidation, X: Any, y: Any, groups: Any, *, caller: str) -> list[Any]:
     """List of (train, test); stratified folds of our own where a number is given."""
-    if not isinstance(cv, Integral):
+    if not isinstance(cv, int | np.integer):
         splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
         if groups is not None and any(np.isin(groups[b], groups[a]).any() for a, b in splits):
             raise InvalidInputError(

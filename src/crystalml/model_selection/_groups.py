@@ -1,7 +1,10 @@
 """Group labels of compositions, so that one compound never stands on both sides of a split."""
 
+from typing import Literal
+
 import numpy as np
 
+from crystalml._typing import Charges, Formulas, ObjectArray
 from crystalml.crystallography import (
     anonymous_formula,
     chemical_system,
@@ -17,7 +20,12 @@ _NAMES = {
 }
 
 
-def composition_groups(formulas, by="reduced_formula", *, charges="refuse"):
+def composition_groups(
+    formulas: Formulas,
+    by: Literal["reduced_formula", "chemical_system", "anonymous_formula"] = "reduced_formula",
+    *,
+    charges: Charges = "refuse",
+) -> ObjectArray:
     """Label each formula with the group it must stay with when data are split.
 
     A random split puts polymorphs and re-determinations of one compound on both sides, and a

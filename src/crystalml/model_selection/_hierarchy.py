@@ -1,8 +1,11 @@
 """Accuracy at the coarser levels of symmetry: a near miss is not as wrong as a far one."""
 
+from typing import Any
+
 import numpy as np
 
 from crystalml import crystallography
+from crystalml._typing import ArrayLike, NDArray, SymmetryLevel
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._probabilities import checked_weights
 
@@ -13,7 +16,7 @@ __all__ = ["SYMMETRY_LEVELS", "hierarchical_accuracy", "symmetry_labels"]
 SYMMETRY_LEVELS = ("crystal_system", "bravais_lattice", "point_group", "space_group")
 
 
-def symmetry_labels(spacegroup_numbers, level):
+def symmetry_labels(spacegroup_numbers: ArrayLike, level: SymmetryLevel) -> NDArray[Any]:
     """Translate space-group numbers to the labels of a coarser level of symmetry.
 
     Parameters
@@ -52,7 +55,13 @@ def symmetry_labels(spacegroup_numbers, level):
     return systems if level == "crystal_system" else getattr(crystallography, level)(numbers)
 
 
-def hierarchical_accuracy(y_true, y_pred, *, level="crystal_system", sample_weight=None):
+def hierarchical_accuracy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    level: SymmetryLevel = "crystal_system",
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Share of predicted space groups that are right at a coarser level of symmetry.
 
     Parameters

@@ -1,12 +1,13 @@
 """Cells as they come from indexing: perturbed within their standard uncertainty."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
+from crystalml._typing import ArrayLike, FloatArray, RandomState
 from crystalml.crystallography import cell_volume, validate_cells
 from crystalml.exceptions import InvalidInputError, SchemaError
 
@@ -19,8 +20,14 @@ _HALVINGS = 60
 
 
 def jitter_cells(
-    table, *, length_su=3e-4, angle_su=0.03, reported_su=True, n_copies=1, random_state=None
-):
+    table: pd.DataFrame | ArrayLike,
+    *,
+    length_su: float = 3e-4,
+    angle_su: float = 0.03,
+    reported_su: bool = True,
+    n_copies: int = 1,
+    random_state: RandomState = None,
+) -> pd.DataFrame | FloatArray:
     """Perturb cells within their standard uncertainty, as if they had just been indexed.
 
     Deposited cells were refined under the reported symmetry and hold ``a == b`` and 90 degrees
@@ -91,12 +98,12 @@ def jitter_cells(
     jittered = _possible_cells(cells, noise * su)
     if not set(names).intersection(CELL_COLUMNS):
         return jittered
-    return _as_table(table.iloc[np.repeat(np.arange(len(table)), n_copies)], names, jittered)
+    return _as_table(_repeated(table, n_copies), names, jittered)
 
 
-def _check_parameters(length_su, angle_su, n_copies):
+def _check_parameters(length_su: float, angle_su: float, n_copies: int) -> None:
     for name, value in (("length_su", length_su), ("angle_su", angle_su)):
-        if not (np.isscalar(value) and 0 <= value < np.inf):
+        if not (isinstance(value, Real) and 0 <= value < np.inf):
             raise InvalidInputError(f"{_CALLER}: {name} must be a number >= 0, got {value!r}.")
     if isinstance(n_copies, bool) or not isinstance(n_copies, Integral) or n_copies < 1:
         raise InvalidInputError(f"{_CALLER}: n_copies must be an integer >= 1, got {n_copies!r}.")
@@ -161,6 +168,10 @@ def _possible_cells(cells, change):
         change[rows] /= 2
     jittered[rows] = original[rows]
     return jittered
+
+
+def _repeated(table, n_copies):
+    return table.iloc[np.repeat(np.arange(len(table)), n_copies)]
 
 
 def _as_table(table, names, jittered):

@@ -1,10 +1,12 @@
 """Find what makes a score too good: columns, rows and preprocessing that know the answer."""
 
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from crystalml._typing import ArrayLike, CrossValidation, Estimator, Formulas, MatrixLike, Progress
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._leakage_columns import as_frame, read_columns
 from crystalml.model_selection._leakage_context import (
@@ -30,22 +32,22 @@ _TASKS = ("auto", "classification", "regression")
 
 
 def audit_leakage(
-    X,
-    y,
+    X: MatrixLike,
+    y: ArrayLike,
     *,
-    groups=None,
-    split=None,
-    formulas=None,
-    cells=None,
-    spacegroups=None,
-    estimator=None,
-    task="auto",
-    n_folds=3,
-    max_samples=5000,
-    random_state=None,
-    n_jobs=None,
-    progress="auto",
-):
+    groups: ArrayLike | None = None,
+    split: tuple[ArrayLike, ArrayLike] | CrossValidation | None = None,
+    formulas: Formulas | None = None,
+    cells: pd.DataFrame | ArrayLike | None = None,
+    spacegroups: ArrayLike | None = None,
+    estimator: Estimator | None = None,
+    task: Literal["auto", "classification", "regression"] = "auto",
+    n_folds: int = 3,
+    max_samples: int = 5000,
+    random_state: int | None = None,
+    n_jobs: int | None = None,
+    progress: Progress = "auto",
+) -> LeakageReport:
     """Audit a table for leaks: columns, rows and preprocessing that know the answer.
 
     Looked for are columns that determine the target alone; columns that are derived from

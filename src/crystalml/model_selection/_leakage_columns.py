@@ -98,7 +98,7 @@ def _one_hot_sets(columns):
 
     The code of a row is the place of the active column, counted from 1, or 0 for none.
     """
-    sets = []  # [names, codes, prefix]; the last comes first when a place is sought
+    sets: list[list] = []  # [names, codes, prefix]; the last comes first when a place is sought
     for column in columns:
         if column.n_values != 2 or column.numbers is None:
             continue
@@ -117,7 +117,7 @@ def _one_hot_sets(columns):
 
 def _code_sets(columns):
     """Columns with few values whose names differ in a last number: hashed or binary codes."""
-    sets = {}
+    sets: dict[str, list] = {}
     for column in columns:
         stem = _without_number(column.names[0])
         numbered = stem != str(column.names[0]) and len(re.sub("[^A-Za-z]", "", stem)) > 1

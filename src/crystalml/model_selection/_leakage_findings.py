@@ -17,6 +17,7 @@ from crystalml.model_selection._leakage_names import (
     is_named,
     vocabulary_of,
 )
+from crystalml.model_selection._leakage_report import Finding
 from crystalml.model_selection._leakage_verdicts import (
     DETERMINES_CLASS,
     REMEDIES,
@@ -61,7 +62,8 @@ def column_findings(frame, columns, audit, *, reference, n_jobs, progress):
 
 def _judged(table, audit):
     """First findings of all columns: what determines the target or follows from it."""
-    findings, settled = [], set()
+    findings: list[Finding] = []
+    settled: set[str] = set()
     one_hot = [s for s in table.sets if s.is_one_hot]
     codes = [s for s in table.sets if not s.is_one_hot]
     for column in [*one_hot, *table.columns, *codes]:

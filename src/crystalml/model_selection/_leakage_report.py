@@ -1,5 +1,6 @@
 """The result of an audit: findings with evidence and remedy."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
@@ -72,7 +73,7 @@ class LeakageReport:
     (True, ['n_atoms', 'crystal_system', 'bravais_lattice'])
     """
 
-    def __init__(self, findings, scores, n_rows):
+    def __init__(self, findings: Iterable[Finding], scores: pd.DataFrame, n_rows: int) -> None:
         order = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
         self.table = pd.DataFrame(order, columns=list(Finding._fields))
         self.scores = scores
@@ -86,13 +87,13 @@ class LeakageReport:
         in_order = [name for names in scores["columns"] for name in names]
         self.columns = [name for name in dict.fromkeys(in_order) if name in leaking]
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool((self.table["severity"] == "leak").any())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.table)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         counts = self.table["severity"].value_counts()
         said = ", ".join(_counted(int(counts[s]), s) for s in SEVERITIES if s in counts.index)
         lines = [f"LeakageReport of {self.n_rows} rows: {said or 'nothing found'}"]
@@ -101,7 +102,7 @@ class LeakageReport:
             lines.append(f"- {row.severity}, {row.kind}:{about} {row.evidence} {row.remedy}")
         return "\n".join(lines)
 
-    def to_markdown(self):
+    def to_markdown(self) -> str:
         """Write the findings as a Markdown table.
 
         Returns

@@ -120,7 +120,7 @@ def read_split(split, n_rows, y, groups):
     """List of (train, test) row numbers, or None."""
     if split is None:
         return None
-    if isinstance(split, tuple) and len(split) == 2 and all(np.ndim(s) == 1 for s in split):
+    if _is_pair(split):
         pairs = [split]
     else:
         try:
@@ -132,6 +132,15 @@ def read_split(split, n_rows, y, groups):
             ) from error
         pairs = list(splitter.split(np.zeros((n_rows, 1)), y, groups))
     return [tuple(_row_numbers(side, n_rows) for side in pair) for pair in pairs]
+
+
+def _is_pair(split) -> bool:
+    """Whether these are two sides; a list of two arrays is what train_test_split returns."""
+    if not isinstance(split, tuple | list) or len(split) != 2:
+        return False
+    if isinstance(split, list) and not all(isinstance(side, np.ndarray) for side in split):
+        return False
+    return all(np.ndim(side) == 1 for side in split)
 
 
 def _row_numbers(side, n_rows):

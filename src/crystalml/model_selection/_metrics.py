@@ -5,9 +5,12 @@ classifier was not fitted on. With 230 space groups and folds by compound that i
 not the exception: here such a row counts as an error, at the price stated by each metric.
 """
 
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import f1_score
 
+from crystalml._typing import ArrayLike
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._probabilities import check_probabilities, checked_weights
 from crystalml.model_selection._reliability import expected_calibration_error
@@ -15,7 +18,14 @@ from crystalml.model_selection._reliability import expected_calibration_error
 __all__ = ["evaluate_probabilities", "floored_log_loss", "top_k_accuracy"]
 
 
-def top_k_accuracy(y_true, y_proba, *, k=5, labels, sample_weight=None):
+def top_k_accuracy(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    k: int = 5,
+    labels: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Share of rows whose true label is among the `k` most probable.
 
     Parameters
@@ -63,7 +73,14 @@ def _ranks(y_proba, position):
     return np.where(position < 0, np.iinfo(np.int64).max, rank)
 
 
-def floored_log_loss(y_true, y_proba, *, floor=1e-4, labels, sample_weight=None):
+def floored_log_loss(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    floor: float = 1e-4,
+    labels: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Mean negative logarithm of the probability of the true label, never below `floor`.
 
     A single row with probability zero would make the plain log loss infinite. The floor is the
@@ -108,7 +125,15 @@ def floored_log_loss(y_true, y_proba, *, floor=1e-4, labels, sample_weight=None)
     return float(0.0 - np.average(np.log(np.clip(of_true, floor, 1.0)), weights=weights))
 
 
-def evaluate_probabilities(y_true, y_proba, *, labels, floor=1e-4, n_bins=15, sample_weight=None):
+def evaluate_probabilities(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    floor: float = 1e-4,
+    n_bins: int = 15,
+    sample_weight: ArrayLike | None = None,
+) -> dict[str, float]:
     """Score a table of probabilities by every metric at once: one row of a comparison.
 
     Parameters
@@ -147,7 +172,7 @@ def evaluate_probabilities(y_true, y_proba, *, labels, floor=1e-4, n_bins=15, sa
     {'top_1_accuracy': 0.667, 'top_5_accuracy': 0.667, 'macro_f1': 0.556,
      'log_loss': 3.359, 'calibration_error': 0.267}
     """
-    rows = {"labels": labels, "sample_weight": sample_weight}
+    rows: dict[str, Any] = {"labels": labels, "sample_weight": sample_weight}
     scores = {
         "top_1_accuracy": top_k_accuracy(y_true, y_proba, k=1, **rows),
         "top_5_accuracy": top_k_accuracy(y_true, y_proba, k=5, **rows),

@@ -1,11 +1,13 @@
 """Probabilities of every row from a model that did not see its group."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 
+from crystalml._typing import ArrayLike, CrossValidation, Estimator, MatrixLike
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._folds import (
     as_rows,
@@ -51,10 +53,19 @@ class OutOfFold(NamedTuple):
     labels: np.ndarray
     fold: np.ndarray
     unseen: np.ndarray
-    models: list
+    models: list[Any]
 
 
-def out_of_fold_probabilities(estimator, X, y, *, groups=None, cv=5, n_jobs=None, fit_params=None):
+def out_of_fold_probabilities(
+    estimator: Estimator,
+    X: MatrixLike,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    cv: CrossValidation = 5,
+    n_jobs: int | None = None,
+    fit_params: Mapping[str, Any] | None = None,
+) -> OutOfFold:
     """Predict each row by a model that saw neither it nor any row of its group.
 
     It is what calibration, conformal thresholds and stacked models are fitted on. scikit-learn's

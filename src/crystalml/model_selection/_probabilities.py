@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from crystalml._typing import ArrayLike, FloatArray, NDArray
 from crystalml.exceptions import InvalidInputError
 
 
-def check_probabilities(y_true, y_proba, labels, caller):
+def check_probabilities(
+    y_true: ArrayLike, y_proba: ArrayLike, labels: ArrayLike, caller: str
+) -> tuple[FloatArray, NDArray[np.intp]]:
     """Return the probabilities and, per row, the column of the true label (-1: unseen)."""
     y_true, y_proba = np.asarray(y_true), np.asarray(y_proba, dtype=float)
     columns = pd.Index(np.asarray(labels))
@@ -35,7 +38,7 @@ def check_probabilities(y_true, y_proba, labels, caller):
     return y_proba, columns.get_indexer(y_true)
 
 
-def checked_weights(sample_weight, n_rows, caller):
+def checked_weights(sample_weight: ArrayLike | None, n_rows: int, caller: str) -> FloatArray:
     """Return `sample_weight` as an array, ones by default."""
     weights = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     if weights.shape != (n_rows,) or not (weights >= 0).all() or not weights.sum() > 0:

@@ -1,11 +1,12 @@
 """Rare classes by a stated policy, with the counts that belong beside every figure."""
 
 from numbers import Integral
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from crystalml._typing import ArrayLike
 from crystalml.exceptions import InvalidInputError
 
 __all__ = ["RareClasses", "handle_rare_classes"]
@@ -39,7 +40,14 @@ class RareClasses(NamedTuple):
     report: pd.DataFrame
 
 
-def handle_rare_classes(y, *, min_count=5, policy="drop", merged_label=None, groups=None):
+def handle_rare_classes(
+    y: ArrayLike,
+    *,
+    min_count: int = 5,
+    policy: Literal["drop", "merge", "keep"] = "drop",
+    merged_label: object = None,
+    groups: ArrayLike | None = None,
+) -> RareClasses:
     """Drop, merge or keep the classes with few rows, and report what was done.
 
     Of 210 space groups in the packaged COD data many have a handful of entries. A class that

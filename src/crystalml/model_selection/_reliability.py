@@ -3,13 +3,21 @@
 import numpy as np
 import pandas as pd
 
+from crystalml._typing import ArrayLike
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._probabilities import check_probabilities, checked_weights
 
 __all__ = ["expected_calibration_error", "reliability_curve"]
 
 
-def reliability_curve(y_true, y_proba, *, labels, n_bins=15, sample_weight=None):
+def reliability_curve(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    n_bins: int = 15,
+    sample_weight: ArrayLike | None = None,
+) -> pd.DataFrame:
     """Compare how sure the top answers are with how often they are right.
 
     Rows are sorted by the probability of their most probable label and cut into bins of equal
@@ -79,7 +87,14 @@ def _equal_weight_bins(values, weights, n_bins):
     return np.floor(below * n_bins / weights.sum() + 1e-9).astype(int)[inverse]
 
 
-def expected_calibration_error(y_true, y_proba, *, labels, n_bins=15, sample_weight=None):
+def expected_calibration_error(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    n_bins: int = 15,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Mean gap between the probability of the top answer and how often it is right.
 
     The gap is averaged over bins of equal count (see `reliability_curve`), which stays stable

@@ -1,7 +1,11 @@
 """Scorers for GridSearchCV and cross_validate that line probabilities up with labels."""
 
+from collections.abc import Callable
+from typing import Any
+
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, Estimator, MatrixLike
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._metrics import evaluate_probabilities
 
@@ -57,24 +61,34 @@ class ProbabilityScorer:
     array([-9.21, -9.21, -9.21])
     """
 
-    def __init__(self, metric, *, greater_is_better=True, **kwargs):
+    def __init__(
+        self, metric: Callable[..., float], *, greater_is_better: bool = True, **kwargs: Any
+    ) -> None:
         self.metric = metric
         self.greater_is_better = greater_is_better
         self.kwargs = kwargs
 
-    def __call__(self, estimator, X, y, sample_weight=None):
+    def __call__(
+        self,
+        estimator: Estimator,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Score `estimator` on rows `X` with true labels `y`; greater is better."""
         y_proba, labels = _probabilities(estimator, X)
         value = self.metric(y, y_proba, labels=labels, sample_weight=sample_weight, **self.kwargs)
         return value if self.greater_is_better else -value
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         arguments = "".join(f", {name}={value!r}" for name, value in self.kwargs.items())
         sign = "" if self.greater_is_better else ", greater_is_better=False"
         return f"{type(self).__name__}({self.metric.__name__}{sign}{arguments})"
 
 
-def evaluation_scorer(estimator, X, y, sample_weight=None):
+def evaluation_scorer(
+    estimator: Estimator, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> dict[str, float]:
     """Score by every metric of `evaluate_probabilities` from one call of ``predict_proba``.
 
     Parameters

@@ -1,8 +1,11 @@
 """Temperature scaling: one number that makes a classifier as sure as it is right."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from crystalml._typing import ArrayLike, FloatArray
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._probabilities import check_probabilities, checked_weights
 
@@ -12,7 +15,7 @@ __all__ = ["apply_temperature", "fit_temperature"]
 _GRID = np.linspace(np.log(0.05), np.log(20.0), 25)
 
 
-def apply_temperature(y_proba, temperature):
+def apply_temperature(y_proba: ArrayLike, temperature: float) -> FloatArray:
     """Soften or sharpen probabilities: each to the power ``1 / temperature``, renormalised.
 
     Parameters
@@ -38,7 +41,7 @@ def apply_temperature(y_proba, temperature):
     >>> apply_temperature([[0.8, 0.2, 0.0]], 2.0).round(3)
     array([[0.667, 0.333, 0.   ]])
     """
-    if not (np.isscalar(temperature) and 0 < temperature < np.inf):
+    if not (isinstance(temperature, Real) and 0 < temperature < np.inf):
         raise InvalidInputError(
             f"apply_temperature: temperature must be a number above 0, got {temperature!r}."
         )
@@ -70,7 +73,14 @@ def _softened(log_ratio, temperature):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def fit_temperature(y_true, y_proba, *, labels, floor=1e-4, sample_weight=None):
+def fit_temperature(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    floor: float = 1e-4,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Find the temperature of least log loss.
 
     Use probabilities of rows that the model was not fitted on

@@ -4,6 +4,7 @@ from numbers import Real
 
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import CrossValidation, Estimator, FloatArray, MatrixLike
 from crystalml._validation import Interval
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._base_calibrated import BaseCalibratedClassifier
@@ -64,7 +65,14 @@ class TemperatureScaledClassifier(BaseCalibratedClassifier):
 
     _own_constraints = {"floor": [Interval(Real, 0, 1, closed="neither")]}  # noqa: RUF012
 
-    def __init__(self, estimator, *, cv=5, floor=1e-4, n_jobs=None):
+    def __init__(
+        self,
+        estimator: Estimator,
+        *,
+        cv: CrossValidation = 5,
+        floor: float = 1e-4,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.cv = cv
         self.floor = floor
@@ -86,7 +94,7 @@ class TemperatureScaledClassifier(BaseCalibratedClassifier):
             sample_weight=None if sample_weight is None else sample_weight[rows],
         )
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> FloatArray:
         """Predict the calibrated probability of each label.
 
         Parameters

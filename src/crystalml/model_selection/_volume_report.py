@@ -8,6 +8,7 @@ from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error,
 from sklearn.utils.validation import check_consistent_length
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._typing import ArrayLike, FloatArray
 from crystalml.crystallography import cell_volume, validate_cells
 from crystalml.exceptions import InvalidInputError, SchemaError
 from crystalml.model_selection._probabilities import checked_weights
@@ -18,7 +19,13 @@ _CALLER = "volume_report"
 _EXACT = "exact formula"
 
 
-def volume_report(y_true, predictions, cells, *, sample_weight=None):
+def volume_report(
+    y_true: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    cells: pd.DataFrame | ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> pd.DataFrame:
     """Score predicted cell volumes, and the volume computed from the cell beside them.
 
     The volume of a cell is arithmetic. Whatever a model predicts from inputs that hold the six
@@ -104,7 +111,7 @@ def _cells(cells):
     return cells[list(CELL_COLUMNS)].to_numpy(dtype=np.float64)
 
 
-def _volumes(values, name):
+def _volumes(values: ArrayLike, name: str) -> FloatArray:
     """Return finite numbers in one dimension, or raise."""
     volumes = np.asarray(values, dtype=np.float64)
     if volumes.ndim != 1:
