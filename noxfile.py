@@ -24,7 +24,7 @@ def tests(session):
 
 @nox.session
 def lint(session):
-    """Check style, formatting, and the types of what is annotated."""
+    """Check style, formatting and types; of the libraries, the types of NumPy alone."""
     session.install(*CONSTRAINTS, *_extra("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -96,6 +96,13 @@ def fuzz(session):
     """Throw damaged inputs at reader, parser and loader: -- --inputs 1000000."""
     session.install(*CONSTRAINTS, ".[neural]")
     session.run("python", "tools/fuzz.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def soak(session):
+    """Run client and reader for long against faults, interrupts and kills: -- --minutes 10."""
+    session.install(*CONSTRAINTS, ".[cod,parquet]", "psutil")
+    session.run("python", "tools/soak.py", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

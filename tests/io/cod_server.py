@@ -72,12 +72,16 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args):
         """Stay silent."""
 
+    def handle(self):
+        """Serve a connection until the client, possibly killed, is gone."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            super().handle()
+
     def do_GET(self):
         world = self.world
         world.requests.append(self.path)
         world.agents.add(self.headers["User-Agent"])
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.answer(world)
+        self.answer(world)
 
     def answer(self, world):
         path, _, query = self.path.partition("?")
