@@ -191,6 +191,37 @@ class TestDeceptiveTables:
         blurred = NUMBERS + np.random.RandomState(8).normal(0, 0.01, N_ROWS)
         assert flagged(HONEST, pd.DataFrame({"blurred": blurred})) == {"blurred"}
 
+    def test_names_that_promise_the_opposite_of_what_the_columns_hold(self):
+        random = np.random.RandomState(11)
+        honest = HONEST[["formula", *CELL, "volume"]].assign(
+            Z=HONEST["mean_number"],  # the atomic number
+            n_sites=random.randint(1, 500, N_ROWS),  # of the web
+            hall_mobility=random.lognormal(size=N_ROWS),
+            point_group_citations=random.randint(32, size=N_ROWS),
+            centring_error=random.rand(N_ROWS),
+            symmetry_operations_logged=random.choice([2, 4, 8, 16], N_ROWS),
+        )
+        innocent = {
+            "sgNumber": "beamtime",
+            "q_hashed": "checksum",
+            "q_hall": "title",
+            "q_point_group_code": "mean_radius",
+            "q_centring": "colour",
+            "q_operations": "detector_pixels",
+            "q_units": "run",
+            "q_contents": "comment",
+        }
+        leaking = LEAKING[list(innocent)].rename(columns=innocent)
+        assert flagged(honest, leaking) == set(leaking)
+
+    def test_z_by_name_alone_where_it_decides(self):
+        """Without formulas and cells nothing is known of Z but its name, and what it tells."""
+        frame = pd.DataFrame({"mean_number": HONEST["mean_number"], "Z": LEAKING["q_units"]})
+        assert flagged(frame) == {"Z"}
+        assert (
+            flagged(frame.assign(Z=frame["Z"].sample(frac=1, random_state=0).to_numpy())) == set()
+        )
+
     def test_a_leak_under_an_honest_name(self):
         hidden = HONEST.assign(gamma=60 + NUMBERS / 4)
         assert flagged(hidden) == {"gamma"}

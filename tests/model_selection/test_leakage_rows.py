@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import GroupKFold, KFold, train_test_split
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from tests.model_selection.leakage_tables import CELL, N_ROWS, cod
 
@@ -34,6 +34,10 @@ class TestSplit:
     def test_grouped_split_has_none(self):
         assert findings(TABLE, "split", split=GROUPED).empty
         assert findings(TABLE, "split", split=GroupKFold(3), groups=COMPOUNDS).empty
+
+    def test_the_list_that_train_test_split_returns_is_a_pair(self):
+        found = findings(TABLE, "split", split=train_test_split(np.arange(N_ROWS), random_state=0))
+        assert found["severity"].tolist() == ["caution"]
 
     def test_groups_on_both_sides_are_a_leak(self):
         found = findings(TABLE[CELL], "split", split=SPLIT, groups=COMPOUNDS)

@@ -19,6 +19,8 @@ from crystalml.model_selection._leakage_verdicts import REMEDIES, score_column
 # Rank correlation with the cell volume, at fixed size of the formula. On the packaged COD data Z
 # reaches 0.84 and the number of atoms 0.93.
 _COUNTS_CONTENTS = 0.7
+# Below it a column is no count of contents though it is called so: Z may be the atomic number.
+_COUNTS_NOTHING = 0.35
 # What correlates with the volume beyond that is the volume.
 _IS_VOLUME = 0.99
 _READ_AS_FORMULA = 0.9
@@ -42,6 +44,8 @@ def judge_known(column, scores, frame, audit):
     if not _tells(column.codes, scores, audit):
         return _unrelated(column, reason, scores, audit)
     if kind == "cell_contents":
+        if _is_only_called_contents(column, audit):
+            return None
         return _as_contents(column, (column.codes, reason), scores, audit)
     return _finding(column, kind, reason, scores, audit)
 
@@ -73,14 +77,8 @@ def _contents(column, frame, audit):
     counts = _atoms_of_text(column, frame) if column.is_text else column.numbers
     if counts is None or not (column.is_text or _counts_something(column)):
         return None
-    known = np.isfinite(counts) & np.isfinite(volumes) & np.isfinite(atoms)
-    if known.sum() < 10 or np.ptp(counts[known]) == 0:
-        return None
-    size = rankdata(atoms[known])
-    reached = _partial(counts[known], volumes[known], size)
-    cells = audit.crystals.cells
-    edges = [] if cells is None else [_partial(counts[known], e, size) for e in cells[known, :3].T]
-    if not _COUNTS_CONTENTS <= reached < _IS_VOLUME or reached < max(edges, default=0):
+    reached, of_edges = _growth(counts, audit.crystals)
+    if not _COUNTS_CONTENTS <= reached < _IS_VOLUME or reached < of_edges:
         return None
     reason = (
         f"It counts what is in the cell: its rank correlation with the volume, at equal size of "
@@ -88,7 +86,29 @@ def _contents(column, frame, audit):
     )
     if not column.is_text:
         return column.codes, reason
+    known = np.isfinite(counts) & np.isfinite(volumes) & np.isfinite(atoms)
     return np.unique(np.where(known, counts, -1), return_inverse=True)[1], reason
+
+
+def _growth(counts, crystals):
+    """Correlation with the volume at fixed size of the formula, and the largest with an edge."""
+    volumes, atoms, cells = crystals.volumes, crystals.atoms, crystals.cells
+    known = np.isfinite(counts) & np.isfinite(volumes) & np.isfinite(atoms)
+    if known.sum() < 10 or np.ptp(counts[known]) == 0:
+        return np.nan, np.nan
+    size = rankdata(atoms[known])
+    edges = [] if cells is None else [_partial(counts[known], e, size) for e in cells[known, :3].T]
+    return _partial(counts[known], volumes[known], size), max(edges, default=0)
+
+
+def _is_only_called_contents(column, audit):
+    """Whether numbers that bear the name of contents do not grow with the cell, as these do."""
+    crystals = audit.crystals
+    unknown = crystals.volumes is None or crystals.atoms is None or column.numbers is None
+    if unknown or len(column.names) > 1:
+        return False
+    reached, _ = _growth(column.numbers, crystals)
+    return bool(reached < _COUNTS_NOTHING)
 
 
 def _counts_something(column):
