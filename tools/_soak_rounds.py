@@ -16,15 +16,18 @@ import threading
 import time
 import zipfile
 from collections import Counter
-from pathlib import Path
 
-import pandas as pd
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "io"))
-
-import cod_server  # noqa: E402 - beside the tests of the client, which share it
-from _fuzz_targets import CIFTarget  # noqa: E402
+from _fuzz_targets import CIFTarget
+from _soak_checks import (
+    ROOT,
+    SoakError,
+    check_data_set,
+    check_downloads,
+    check_files,
+    check_rows,
+    cod_server,
+    demand,
+)
 
 PASSING = (
     *("500", "503", "html", "empty", "truncated", "truncated_honestly", "truncated_chunks"),
@@ -40,7 +43,6 @@ LASTING = {
     "huge": "too_large",
     "bomb": "too_large",
 }
-STORED = {"downloaded", "verified", "found"}
 _ALWAYS = 10**9
 _MOST_CALLS = 6
 _LONGEST = 20_000  # bytes of a CIF: many inputs do more than few large ones
@@ -60,16 +62,6 @@ sources, dest, options = json.loads(sys.argv[1])
 print("ready", flush=True)
 cifs_to_parquet(sources, dest, **options)
 """
-
-
-class SoakError(Exception):
-    """Something was lost, left over, or done twice."""
-
-
-def demand(holds, complaint):
-    """Raise unless something holds."""
-    if not holds:
-        raise SoakError(complaint)
 
 
 def killed(code, arguments, delay):
@@ -117,17 +109,17 @@ def download_round(folder, chance, n_entries=120):
         lasting = _set_faults(server, ids, chance)
         client = _client_options(server, chance)
         done["kills"] += killed(_KILLED_DOWNLOAD, [client, ids, str(folder)], _delay(chance, 0.8))
-        _check_files(folder, ids)
+        check_files(folder, ids)
         download = _downloader(client, ids, folder)
         done["interrupts"] += interrupted(download, _delay(chance, 0.6))
-        _check_files(folder, ids)
+        check_files(folder, ids)
         done["damages"] += _damage_downloads(folder, chance)
         report = _completed(download, lasting)
-        _check_downloads(folder, ids, report, lasting)
+        check_downloads(folder, ids, report, lasting)
         asked = len(server.requests)
         again = download(retry="none")
         demand(len(server.requests) == asked, "the second run asked the server again")
-        _check_downloads(folder, ids, again, lasting)
+        check_downloads(folder, ids, again, lasting)
         done.update(entries=n_entries, requests=asked, faulty=len(server.faults))
     finally:
         server.close()
@@ -152,8 +144,8 @@ def reading_round(folder, chance, corpus=ROOT / "tests" / "fuzz_corpus", n_files
     done["damages"] += _damage_parts(dest, chance)
     report = run()
     expected = read_cifs(sources, progress=False)
-    _check_rows(expected, n_files)
-    _check_data_set(dest, report, expected, n_files)
+    check_rows(expected, n_files)
+    check_data_set(dest, report, expected, n_files)
     before = _contents(dest)
     demand(run().n_files_read == 0, "the second run read files again")
     demand(_contents(dest) == before, "the second run changed the data set")
@@ -210,56 +202,6 @@ def _completed(download, lasting):
     raise SoakError(f"entries failed that should not:\n{report.problems.to_string()}")
 
 
-def _check_downloads(folder, ids, report, lasting):
-    """Check report, folder and manifest against one another and against the server's files."""
-    table = report.table
-    demand(table["cod_id"].tolist() == ids, "the report has other entries than were asked for")
-    outcomes = dict(zip(table["cod_id"], table["outcome"], strict=True))
-    wrong = {i: outcomes[i] for i in ids if not _is_expected(outcomes[i], lasting.get(i))}
-    demand(not wrong, f"unexpected outcomes {wrong!r}, expected {lasting!r}")
-    demand(
-        table["error"].notna().equals(~table["outcome"].isin(STORED)), "no reason, or one too many"
-    )
-    stored = [cod_id for cod_id in ids if outcomes[cod_id] in STORED]
-    _check_files(folder, stored, exactly=True)
-    records = _manifest_records(folder / "manifest.jsonl")
-    last = {record["cod_id"]: record for record in records if "cod_id" in record}
-    for row in table.itertuples():
-        record, kept = last[row.cod_id], row.outcome in STORED
-        same = (record["outcome"] in STORED) == kept and (
-            not kept or record["sha256"] == row.sha256
-        )
-        demand(same, f"the manifest says {record!r}, the report {row!r}")
-
-
-def _is_expected(outcome, failure):
-    return outcome in STORED if failure is None else outcome == failure
-
-
-def _check_files(folder, ids, *, exactly=False):
-    """Check that every CIF in the folder is whole, whatever became of the run."""
-    found = {int(path.stem): path for path in folder.glob("?/??/??/*")}
-    demand(set(found) <= set(ids), "there are files of entries that were not asked for")
-    demand(not exactly or set(found) == set(ids), "files are missing")
-    for cod_id, path in found.items():
-        demand(path.read_bytes() == cod_server.cif(cod_id), f"{path} is not the server's file")
-    if exactly:
-        others = {path.name for path in folder.iterdir() if not path.name.isdigit()}
-        demand(others == {"manifest.jsonl"}, f"left behind: {sorted(others)}")
-
-
-def _manifest_records(path):
-    """Return the lines of a manifest that can be read; a kill and a damage may tear one each."""
-    lines, records = path.read_bytes().splitlines(), []
-    for line in lines:
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    demand(len(lines) - len(records) <= 2, f"{path} has {len(lines) - len(records)} torn lines")
-    return records
-
-
 def _tear(manifest):
     """End a manifest as a power failure may: in the middle of a line."""
     with manifest.open("ab") as stream:
@@ -314,45 +256,6 @@ def _damage_parts(dest, chance):
     if parts:
         chance.choice(parts).unlink()
     return 1 + bool(parts)
-
-
-def _check_rows(table, n_files):
-    """Check that every file has a row, and every row that is not good a reason."""
-    from crystalml._schema import STATUSES
-
-    demand(table["source"].nunique() == n_files, f"{table['source'].nunique()} of {n_files} files")
-    demand(set(table["status"]) <= set(STATUSES), f"unknown status in {set(table['status'])}")
-    reasons = table["error"].notna() | (table["flags"].fillna("") != "") | (table["status"] == "ok")
-    demand(reasons.all(), f"no reason for {table.loc[~reasons, 'source'].tolist()[:3]}")
-
-
-def _check_data_set(dest, report, expected, n_files):
-    """Check data set, report and manifest against the same files read in one go."""
-    table = pd.concat([pd.read_parquet(path) for path in sorted(dest.glob("part-*"))])
-    _demand_same_rows(table, expected)
-    sources = pd.concat([pd.read_parquet(path) for path in sorted((dest / "_sources").glob("*"))])
-    demand(len(sources) == n_files, f"{len(sources)} sources, not {n_files}")
-    demand(not sources["source"].duplicated().any(), "a file was read twice")
-    numbers = report.n_files, report.n_rows, sum(report.counts.values())
-    demand(numbers == (n_files, len(expected), len(expected)), f"the report says {numbers}")
-    listed = {record["file"] for record in _manifest_records(dest / "_manifest.jsonl")[1:]}
-    present = {path.name for path in dest.iterdir()}
-    demand(present == listed | {"_manifest.jsonl", "_sources"}, f"left behind: {present ^ listed}")
-
-
-def _demand_same_rows(table, expected):
-    """Compare as text: the two ways have other types for the same."""
-    demand(list(table.columns) == list(expected.columns), "the data set has other columns")
-    demand(len(table) == len(expected), f"{len(table)} rows, not {len(expected)}")
-    for name in expected.columns:
-        ours = [_as_text(value) for value in table[name]]
-        theirs = [_as_text(value) for value in expected[name]]
-        demand(ours == theirs, f"column {name!r} differs from reading in one go")
-
-
-def _as_text(value):
-    missing = value is None or value is pd.NA or value != value
-    return "" if missing else repr(float(value)) if isinstance(value, float) else str(value)
 
 
 def _contents(folder):

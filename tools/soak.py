@@ -24,7 +24,8 @@ from statistics import median
 from typing import NamedTuple
 
 import psutil
-from _soak_rounds import SoakError, download_round, generator, reading_round
+from _soak_checks import SoakError
+from _soak_rounds import download_round, generator, reading_round
 
 # Growth per round, above which something leaks; a round handles some 240 inputs.
 LIMITS = {"memory_kb": 64.0, "open_files": 0.05, "threads": 0.05}

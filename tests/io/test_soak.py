@@ -32,6 +32,13 @@ def rounds(soak):
     return _soak_rounds
 
 
+@pytest.fixture(scope="module")
+def checks(soak):
+    import _soak_checks
+
+    return _soak_checks
+
+
 def test_a_round_of_downloads(rounds, tmp_path):
     done = rounds.download_round(tmp_path, rounds.generator("test", 0), n_entries=36)
     assert (done["entries"], done["faulty"]) == (36, 12)
@@ -56,8 +63,8 @@ def downloads(rounds, tmp_path):
     return tmp_path, ids, report, {1000003: "missing"}
 
 
-def test_good_downloads_pass(rounds, downloads):
-    rounds._check_downloads(*downloads)
+def test_good_downloads_pass(checks, downloads):
+    checks.check_downloads(*downloads)
 
 
 def damage_partial(folder):
@@ -86,28 +93,28 @@ def damage_manifest(folder):
     ],
     ids=["partial file", "left-over folder", "wrong manifest", "lost file"],
 )
-def test_what_downloads_may_not_leave_is_noticed(rounds, downloads, damage, said):
+def test_what_downloads_may_not_leave_is_noticed(checks, downloads, damage, said):
     damage(downloads[0])
-    with pytest.raises(rounds.SoakError, match=said):
-        rounds._check_downloads(*downloads)
+    with pytest.raises(checks.SoakError, match=said):
+        checks.check_downloads(*downloads)
 
 
-def test_unexpected_outcomes_are_noticed(rounds, downloads):
+def test_unexpected_outcomes_are_noticed(checks, downloads):
     *others, lasting = downloads
-    with pytest.raises(rounds.SoakError, match="unexpected outcomes"):
-        rounds._check_downloads(*others, {**lasting, 1000001: "failed"})
+    with pytest.raises(checks.SoakError, match="unexpected outcomes"):
+        checks.check_downloads(*others, {**lasting, 1000001: "failed"})
 
 
-def test_lost_and_unexplained_rows_are_noticed(rounds):
+def test_lost_and_unexplained_rows_are_noticed(checks):
     from crystalml.io import read_cifs
 
     table = read_cifs(["data_a _cell_length_a 5", "no CIF"], progress=False)
-    rounds._check_rows(table, 2)
-    with pytest.raises(rounds.SoakError, match="1 of 2 files"):
-        rounds._check_rows(table.iloc[:1], 2)
+    checks.check_rows(table, 2)
+    with pytest.raises(checks.SoakError, match="1 of 2 files"):
+        checks.check_rows(table.iloc[:1], 2)
     table.loc[1, "error"] = None
-    with pytest.raises(rounds.SoakError, match="no reason"):
-        rounds._check_rows(table, 2)
+    with pytest.raises(checks.SoakError, match="no reason"):
+        checks.check_rows(table, 2)
 
 
 def test_growth_is_told_from_noise(soak):
