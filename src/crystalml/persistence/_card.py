@@ -1,7 +1,10 @@
 """A page about a model, made from what its file or the estimator says."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
+from crystalml._typing import Estimator
 from crystalml.exceptions import InvalidInputError, PersistenceError
 from crystalml.persistence._files import read_manifest, used_names
 from crystalml.persistence._manifest import describe
@@ -11,7 +14,12 @@ _MOST_ROWS = 20
 _ESCAPED = str.maketrans({"|": r"\|", "`": "'", "<": "&lt;", ">": "&gt;"})
 
 
-def model_card(source, *, facts=None, title=None):
+def model_card(
+    source: str | os.PathLike[str] | Estimator,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    title: str | None = None,
+) -> str:
     """Return a page in Markdown that says what a model is and on what it was trained.
 
     Parameters

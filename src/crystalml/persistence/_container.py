@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 
 from crystalml.exceptions import PersistenceError
 
@@ -129,7 +130,7 @@ def _read(archive, info):
             data = stream.read(info.file_size)
             if len(data) != info.file_size or stream.read(1):
                 raise PersistenceError(f"{info.filename} has not the size it declares")
-    except (zipfile.BadZipFile, zipfile.zlib.error, OSError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError) as error:
         if isinstance(error, PersistenceError):
             raise
         raise PersistenceError(f"{info.filename} is damaged ({error})") from error

@@ -1,6 +1,8 @@
 """Compiled objects inside scikit-learn's estimators, and LightGBM's model, from nodes."""
 
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +38,7 @@ def _booster(decoder, text, best_iteration, best_score):
     return booster
 
 
-BUILDERS = {
+BUILDERS: dict[str, Callable[..., Any]] = {
     "booster": _booster,
     "search_tree": _search_tree,
     "spline": _spline,

@@ -1,5 +1,8 @@
 """Tables, columns and indices of pandas from nodes."""
 
+from collections.abc import Callable
+from typing import Any
+
 from crystalml.exceptions import PersistenceError
 from crystalml.persistence._encode_tables import EXTENSIONS
 
@@ -66,7 +69,7 @@ def _checked(name):
     return name
 
 
-BUILDERS = {
+BUILDERS: dict[str, Callable[..., Any]] = {
     "categorical": _categorical,
     "category_dtype": _category_dtype,
     "extension": _extension,

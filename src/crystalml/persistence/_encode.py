@@ -283,7 +283,7 @@ def _tuple_subclass(encoder, value):
     return _named_tuple(encoder, value)
 
 
-_PLAIN = {
+_PLAIN: dict[type, Callable[..., Any]] = {
     dict: _dict,
     list: partial(_sequence, "list"),
     tuple: partial(_sequence, "tuple"),

@@ -4,10 +4,11 @@ import platform
 import warnings
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from numbers import Real
+from typing import Any
 
 import numpy as np
 
+from crystalml._typing import ArrayLike, MatrixLike
 from crystalml._version import __version__
 from crystalml.exceptions import CrystalmlWarning, InvalidInputError
 from crystalml.persistence._trust import full_name
@@ -47,9 +48,9 @@ def describe(estimator, names, n_nets, facts):
     }
 
 
-def input_schema(estimator):
+def input_schema(estimator: Any) -> dict[str, Any]:
     """Return how many columns the estimator wants, and their names where it knows them."""
-    schema = {}
+    schema: dict[str, Any] = {}
     n_features = _first(estimator, "n_features_in_")
     if n_features is not None:
         schema["n_features"] = int(n_features)
@@ -59,10 +60,10 @@ def input_schema(estimator):
     return schema
 
 
-def output_schema(estimator):
+def output_schema(estimator: Any) -> dict[str, Any]:
     """Return what comes out: labels of a classifier, or that it is a number or a table."""
     kind = getattr(estimator, "_estimator_type", None) or _tagged_type(estimator)
-    schema = {"kind": kind or "transformer"}
+    schema: dict[str, Any] = {"kind": kind or "transformer"}
     classes = _first(estimator, "classes_")
     if isinstance(classes, np.ndarray) and classes.ndim == 1:
         schema["n_classes"] = len(classes)
@@ -75,9 +76,9 @@ def _tagged_type(estimator):
     return tags().estimator_type if tags is not None else None
 
 
-def known_facts(estimator):
+def known_facts(estimator: Any) -> dict[str, Any]:
     """Return what a fitted estimator knows of its training rows."""
-    facts = {}
+    facts: dict[str, Any] = {}
     for part in _parts(estimator):
         own = getattr(part, "training_facts_", None)
         if isinstance(own, dict):
@@ -108,7 +109,8 @@ def _rows(estimator):
     """Return the number of rows of the fit, if the estimator keeps it."""
     for name in ("n_samples_seen_", "n_samples_fit_", "n_samples_"):
         rows = getattr(estimator, name, None)
-        if isinstance(rows, Real) and rows == int(rows):  # scalers count in floats
+        # Scalers count in floats.
+        if isinstance(rows, int | float | np.integer | np.floating) and rows == int(rows):
             return int(rows)
     counts = getattr(getattr(estimator, "tree_", None), "n_node_samples", None)
     return None if counts is None else int(counts[0])
@@ -195,7 +197,9 @@ def warn_of_versions(manifest, path):
             )
 
 
-def training_facts(X, y=None, *, groups=None, **more):
+def training_facts(
+    X: MatrixLike, y: ArrayLike | None = None, *, groups: ArrayLike | None = None, **more: Any
+) -> dict[str, Any]:
     """Summarise training data for the parameter ``facts`` of `save`.
 
     Parameters
@@ -222,7 +226,7 @@ def training_facts(X, y=None, *, groups=None, **more):
     {'rows': 3, 'features': 2, 'label_counts': {'cF': 1, 'tP': 2}, 'source': 'three cells'}
     """
     shape = np.shape(X)
-    facts = {"rows": int(shape[0])}
+    facts: dict[str, Any] = {"rows": int(shape[0])}
     if len(shape) > 1:
         facts["features"] = int(shape[1])
     if hasattr(X, "columns"):

@@ -6,11 +6,13 @@ import os
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from crystalml._dependencies import import_optional
+from crystalml._typing import Estimator
 from crystalml._version import __version__
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._atomic import write_atomically
@@ -18,7 +20,7 @@ from crystalml.io._atomic import write_atomically
 _CALLER = "export_onnx"
 
 
-def export_onnx(estimator, path):
+def export_onnx(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     """Write a net, with the scalers before it, as an ONNX model.
 
     ONNX is an open format that run times in many languages execute. The input ``X`` has the shape
@@ -76,7 +78,7 @@ def export_onnx(estimator, path):
     """
     for package in ("onnx", "onnxscript"):
         import_optional(package, needed_by=_CALLER)
-    steps = estimator.steps if isinstance(estimator, Pipeline) else [("net", estimator)]
+    steps: list[Any] = estimator.steps if isinstance(estimator, Pipeline) else [("net", estimator)]
     *before, (_, net) = steps
     if not hasattr(net, "_net_state"):
         raise InvalidInputError(
