@@ -18,6 +18,7 @@ __all__ = [
     "ArrayLike",
     "BoolArray",
     "CIFSource",
+    "CIFSources",
     "CrossValidation",
     "Estimator",
     "FloatArray",
@@ -59,6 +60,8 @@ Charges: TypeAlias = Literal["refuse", "strip"]
 PathLike: TypeAlias = str | os.PathLike[str]
 # A path, the text or bytes themselves, or an open file.
 CIFSource: TypeAlias = str | bytes | os.PathLike[str] | IO[str] | IO[bytes]
+# Also a folder, a glob pattern, an archive, or any number of these.
+CIFSources: TypeAlias = CIFSource | Iterable[CIFSource]
 # Whether a progress bar is shown; "auto" shows it on a terminal only.
 Progress: TypeAlias = bool | Literal["auto"]
 RandomState: TypeAlias = int | np.random.RandomState | None

@@ -1,8 +1,11 @@
 """Checks of parameters and of rows: the only module that touches scikit-learn's private helpers."""
 
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -12,6 +15,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from crystalml._typing import FloatArray
 from crystalml.exceptions import InvalidInputError
 
 __all__ = [
@@ -23,7 +27,7 @@ __all__ = [
 ]
 
 
-def check_parameters(estimator, constraints):
+def check_parameters(estimator: BaseEstimator, constraints: Mapping[str, Sequence[Any]]) -> None:
     """Raise one clear sentence where a parameter of `estimator` breaks its constraint.
 
     Parameters
@@ -46,7 +50,7 @@ def check_parameters(estimator, constraints):
         raise InvalidInputError(str(error)) from error
 
 
-def check_sample_weight(sample_weight, X, *, caller):
+def check_sample_weight(sample_weight: Any, X: Any, *, caller: str) -> FloatArray | None:
     """Return `sample_weight` as a float64 array of one finite weight >= 0 per row.
 
     Parameters

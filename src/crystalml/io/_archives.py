@@ -7,6 +7,7 @@ others come with their bytes.
 import os
 import tarfile
 import zipfile
+from typing import Any
 
 from crystalml.io._source import READ_ERRORS, Member, Source, reason
 from crystalml.io._unpack import (
@@ -44,10 +45,10 @@ def _tar_members(path, max_size):
         with open(path, "rb") as raw, open_unpacked(raw) as unpacked:
             is_packed = unpacked is not raw
             end = None if is_packed else os.fstat(raw.fileno()).st_size
-            stream = (ForwardFile if is_packed else GuardedFile)(unpacked, max_size)
+            stream: Any = (ForwardFile if is_packed else GuardedFile)(unpacked, max_size)
             with tarfile.open(fileobj=stream, mode="r:", tarinfo=_TarHeader) as archive:
                 while (member := archive.next()) is not None:
-                    archive.members = []  # tarfile would remember every member
+                    archive.members = []  # type: ignore[attr-defined]  # or it remembers them all
                     if not member.isfile() or not is_cif_name(member.name):
                         continue
                     source = _source(path, member.name)
@@ -55,7 +56,7 @@ def _tar_members(path, max_size):
                         yield source._replace(error=str(FileTooLargeError(max_size)))
                     elif is_packed or member.issparse():
                         yield source._replace(data=_data(archive, member, stream))
-                    elif member.offset_data + member.size > end:
+                    elif end is not None and member.offset_data + member.size > end:
                         raise tarfile.ReadError("unexpected end of data")
                     else:
                         place = Member(member.offset_data, member.size)

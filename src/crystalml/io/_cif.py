@@ -1,10 +1,10 @@
 """One CIF to a table."""
 
-import os
-from typing import IO
+from typing import Literal
 
 import pandas as pd
 
+from crystalml._typing import CIFSource
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._records import records_of_source
 from crystalml.io._sources import check_max_file_size, single_source
@@ -13,9 +13,9 @@ from crystalml.io._unpack import MAX_FILE_SIZE
 
 
 def read_cif(
-    source: str | bytes | os.PathLike[str] | IO[str] | IO[bytes],
+    source: CIFSource,
     *,
-    on_error: str = "report",
+    on_error: Literal["report", "raise"] = "report",
     max_file_size: int = MAX_FILE_SIZE,
 ) -> pd.DataFrame:
     """Read one CIF file into a table with one row per data block that has a cell.

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 
 class ManifestBusyError(Exception):
@@ -18,7 +19,7 @@ class AppendOnlyManifest:
 
     def __init__(self, path):
         self.path = path
-        self._stream = None
+        self._stream: Any = None  # open inside of the with statement
 
     def __enter__(self):
         self._stream = self.path.open("a+b", buffering=0)

@@ -1,11 +1,14 @@
 """A transformer from CIF files to table rows, for the front of a pipeline."""
 
+from collections.abc import Iterable, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from crystalml._schema import TABLE_COLUMNS
+from crystalml._typing import CIFSource, ObjectArray
 from crystalml._validation import Interval, StrOptions, check_parameters
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._chunks import read_in_chunks
@@ -14,6 +17,9 @@ from crystalml.io._records import columns_of_first
 from crystalml.io._sources import single_source
 from crystalml.io._table import raise_first_error, table_of
 from crystalml.io._unpack import MAX_FILE_SIZE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class CIFReader(TransformerMixin, BaseEstimator):
@@ -62,13 +68,19 @@ class CIFReader(TransformerMixin, BaseEstimator):
         "max_file_size": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, columns=None, on_error="nan", n_jobs=None, max_file_size=MAX_FILE_SIZE):
+    def __init__(
+        self,
+        columns: Sequence[str] | None = None,
+        on_error: Literal["nan", "raise"] = "nan",
+        n_jobs: int | None = None,
+        max_file_size: int = MAX_FILE_SIZE,
+    ) -> None:
         self.columns = columns
         self.on_error = on_error
         self.n_jobs = n_jobs
         self.max_file_size = max_file_size
 
-    def fit(self, X, y=None):  # noqa: ARG002
+    def fit(self, X: Iterable[CIFSource], y: Any = None) -> Self:  # noqa: ARG002
         """Check the parameters; nothing is learned.
 
         Parameters
@@ -86,7 +98,7 @@ class CIFReader(TransformerMixin, BaseEstimator):
         self._check(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Iterable[CIFSource]) -> "pd.DataFrame":
         """Read the files.
 
         Parameters
@@ -107,7 +119,7 @@ class CIFReader(TransformerMixin, BaseEstimator):
             If a parameter or `X` cannot be used.
         """
         self._check(X)
-        index = X.index if hasattr(X, "iloc") else None
+        index = getattr(X, "index", None) if hasattr(X, "iloc") else None
         limit = self.max_file_size
         sources = (single_source(source, caller="CIFReader", max_size=limit) for source in X)
         pieces = []
@@ -118,7 +130,7 @@ class CIFReader(TransformerMixin, BaseEstimator):
         table = table_of(join_columns(pieces))[list(self.get_feature_names_out())]
         return table if index is None else table.set_index(index)
 
-    def get_feature_names_out(self, input_features=None):  # noqa: ARG002
+    def get_feature_names_out(self, input_features: Any = None) -> ObjectArray:  # noqa: ARG002
         """Names of the columns.
 
         Parameters

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from math import isfinite
 from operator import itemgetter
+from typing import Any
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS, TABLE_COLUMNS
 from crystalml.io._symmetry import reconcile
@@ -57,7 +58,7 @@ _COD_DIGITS = 7
 
 def error_record(source, reason):
     """Row of a file that gives no cell: one sentence says why."""
-    record = list(_EMPTY)
+    record: list[Any] = list(_EMPTY)
     record[_SOURCE], record[_STATUS], record[_FLAGS], record[_ERROR] = source, "error", "", reason
     return tuple(record)
 
@@ -69,7 +70,7 @@ def has_cell(block):
 
 def record_of(block, source, *, file_flags=(), error=None):
     """Row of one data block; status is settled when the whole table is built."""
-    record = list(_EMPTY)
+    record: list[Any] = list(_EMPTY)
     record[_SOURCE], record[_BLOCK], record[_ERROR] = source, block.name, error
     flags = [*file_flags, *block.flags]
     values = block.values

@@ -5,13 +5,15 @@ It takes linear time on any bytes: each expression consumes what it matches at o
 """
 
 import re
+from typing import Any
 
 from crystalml.io._blocks import BlockBuilder, are_triplets
 from crystalml.io._tags import OPERATION_TAGS, canonical_tag
 
 CIF2_MAGIC = b"#\\#CIF_2.0"
-_SPACE = re.compile(rb"(?:[ \t\n]++|#[^\n]*+)*+")
-_WORD = re.compile(rb"[^ \t\n]++")
+# Any, as no type says that these always match where they are looked for.
+_SPACE: Any = re.compile(rb"(?:[ \t\n]++|#[^\n]*+)*+")
+_WORD: Any = re.compile(rb"[^ \t\n]++")
 _QUOTED = {
     b"'": re.compile(rb"'(?:[^'\n]|'(?![ \t\n]|\Z))*+'"),
     b'"': re.compile(rb'"(?:[^"\n]|"(?![ \t\n]|\Z))*+"'),
@@ -36,7 +38,7 @@ class _Reader:
     def __init__(self, data):
         self.tokens = _Tokens(data)
         self.blocks = []
-        self.builder = None
+        self.builder: Any = None  # of the open block
         self.in_frame = False
 
     def read(self):
@@ -111,7 +113,7 @@ class _Reader:
     def _block(self):
         if self.builder is None:
             self._open("")
-            self.builder.flag("no_block_header")
+            self._note("no_block_header")
         return self.builder
 
     def _open(self, name):
@@ -148,7 +150,8 @@ class _Tokens:
     def __init__(self, data):
         self.data = data
         self.end = 0
-        self.kind = self.raw = None
+        self.kind: str | None = None
+        self.raw = b""
         self.first_on_line = self.unterminated = False
         self.cif2 = data.startswith(CIF2_MAGIC)
 

@@ -16,6 +16,7 @@ malformed near a wanted item) it leaves to the full parser: the answer is then N
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from crystalml.io._blocks import Block
 from crystalml.io._scan_loops import (
@@ -63,9 +64,10 @@ _TAG, _VALUE, _LOOP, _COMMENT, _INNER, _DATA = 1, 2, 3, 4, 5, 6  # groups of `_H
 _LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS)
 _LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + KEYWORD + rb")")
 _ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + KEYWORD + rb"|\Z)")
-_SKIPPED = re.compile(_SKIP)
-_BLANK = re.compile(rb"[ \t]*+")
-_SINGLE_VALUE = re.compile(QUOTED + rb"|" + _WORD)
+# Any, as no type says that these always match, or are asked whether they do.
+_SKIPPED: Any = re.compile(_SKIP)
+_BLANK: Any = re.compile(rb"[ \t]*+")
+_SINGLE_VALUE: Any = re.compile(QUOTED + rb"|" + _WORD)
 _BEFORE_UNDERSCORE = (b"", b"loop", b"data")  # what begins a line that is no row of a loop
 _AFTER_TEXT = (b"\n", b" ", b"\t", b"")
 

@@ -44,7 +44,8 @@ class Source(NamedTuple):
         """Return the bytes as they lie in the folder or archive; raises one of READ_ERRORS."""
         if self.data is not None:
             return self.data
-        with open(self.path, "rb", buffering=0) as file:
+        # What has neither data nor error has a path.
+        with open(self.path, "rb", buffering=0) as file:  # type: ignore[arg-type]
             if self.member is None:
                 size = os.fstat(file.fileno()).st_size
                 return read_up_to(file, self.max_size, expected=size)
@@ -88,7 +89,8 @@ class Member(NamedTuple):
         n_name, n_extra = header[26:28], header[28:30]
         file.seek(int.from_bytes(n_name, "little") + int.from_bytes(n_extra, "little"), 1)
         # What cannot be packed takes a little more room; what claims much more is an attack.
-        data = _exactly(file, min(self.packed_size, self.size + self.size // 8 + 1000))
+        packed_size = self.size if self.packed_size is None else self.packed_size
+        data = _exactly(file, min(packed_size, self.size + self.size // 8 + 1000))
         if self.method == zipfile.ZIP_DEFLATED:
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, self.size + 1)
         if len(data) != self.size or zlib.crc32(data) != self.checksum:

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from numbers import Integral
 from operator import attrgetter
 
@@ -32,7 +32,7 @@ def iterate_sources(sources, *, caller, max_size=MAX_FILE_SIZE):
 def count_sources(sources, *, caller):
     """Count the CIFs that `sources` names, opening none; None where that cannot be told."""
     inputs = _as_list(sources, caller)
-    if not isinstance(inputs, Sized):
+    if not hasattr(inputs, "__len__"):
         return None  # walking an iterator would use it up
     counts = [_count(source) for source in inputs]
     return None if None in counts else sum(counts)

@@ -1,8 +1,12 @@
 """Many CIFs to one table."""
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import pandas as pd
 
 from crystalml._progress import progress_bar
+from crystalml._typing import CIFSources, Progress
 from crystalml.exceptions import CIFError, InvalidInputError
 from crystalml.io._chunks import read_in_chunks
 from crystalml.io._columns import Masked, columns_of, join_columns
@@ -12,8 +16,13 @@ from crystalml.io._unpack import MAX_FILE_SIZE
 
 
 def read_cifs(
-    sources, *, n_jobs=None, on_error="report", max_file_size=MAX_FILE_SIZE, progress="auto"
-):
+    sources: CIFSources,
+    *,
+    n_jobs: int | None = None,
+    on_error: Literal["report", "raise"] = "report",
+    max_file_size: int = MAX_FILE_SIZE,
+    progress: Progress = "auto",
+) -> pd.DataFrame:
     """Read many CIF files into one table.
 
     Nothing that a file contains makes this function raise: a file that cannot be read has
@@ -118,12 +127,12 @@ def raise_first_error(table, *, caller):
             )
 
 
-def build_table(records):
+def build_table(records: Any) -> pd.DataFrame:
     """Build the table from records: typed columns, and what is computed from them at once."""
     return table_of(columns_of(records))
 
 
-def table_of(columns):
+def table_of(columns: Mapping[str, Any]) -> pd.DataFrame:
     """Build the table from columns; these are not copied."""
     series = {name: _series_values(column) for name, column in columns.items()}
     return pd.DataFrame(series, copy=False)

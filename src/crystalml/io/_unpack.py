@@ -5,13 +5,15 @@ import gzip
 import io
 import lzma
 import tarfile
+from collections.abc import Callable
+from typing import Any
 
 # As many bytes as CODClient downloads for one entry.
 MAX_FILE_SIZE = 256 * 2**20
 
 _GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"
 _PACKED = (_GZIP, _XZ, _BZIP2)
-_OPEN = {_GZIP: gzip.open, _XZ: lzma.open, _BZIP2: bz2.open}
+_OPEN: dict[bytes, Callable[..., Any]] = {_GZIP: gzip.open, _XZ: lzma.open, _BZIP2: bz2.open}
 _FIRST_PIECE, _LARGEST_PIECE = 2**16, 2**22
 
 

@@ -1,13 +1,14 @@
 """What `check_table` takes out of a table: typed arrays, missing is NaN."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gemmi
 import numpy as np
 import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
+from crystalml._typing import BoolArray
 from crystalml.crystallography import FormulaTable, find_spacegroup, parse_formulas
 from crystalml.exceptions import InvalidInputError, SchemaError
 
@@ -109,7 +110,7 @@ def _group_numbers(table):
     return np.where(known, numbers, np.nan)
 
 
-def _is_ordered(table, amounts):
+def _is_ordered(table: pd.DataFrame, amounts: Any) -> tuple[BoolArray, BoolArray]:
     """Tell which formulas have whole amounts and may be ordered, and which surely are."""
     whole = np.ones(len(table), dtype=bool)
     rows = np.repeat(np.arange(len(table)), np.diff(amounts.indptr))

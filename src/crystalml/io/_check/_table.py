@@ -1,6 +1,8 @@
 """Find the rows of a table that contradict themselves or what is known of crystals."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -57,12 +59,18 @@ class TableCheck:
     suspects: pd.DataFrame = field(repr=False)
     counts: pd.Series = field(repr=False)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         found = ", ".join(f"{flag} {n}" for flag, n in self.counts.items() if n)
         return f"TableCheck({len(self.suspects)} of {len(self.rows)} rows are suspect: {found})"
 
 
-def check_table(table, *, flags=None, length_tolerance=0.002, angle_tolerance=0.2):
+def check_table(
+    table: pd.DataFrame,
+    *,
+    flags: Iterable[str] | None = None,
+    length_tolerance: float = 0.002,
+    angle_tolerance: float = 0.2,
+) -> TableCheck:
     """Check every row of a table against itself and against what is known of crystals.
 
     Nothing is repaired: the rows most likely to be wrong come first, for a person to decide.
@@ -201,7 +209,7 @@ def _result(table, rows, deviations):
 def _check_parameters(flags, length_tolerance, angle_tolerance):
     """Raise one sentence about a parameter that cannot be; return the flags to look for."""
     for name, value in (("length", length_tolerance), ("angle", angle_tolerance)):
-        if not (np.isscalar(value) and np.isreal(value) and 0.0 <= value < np.inf):
+        if not (isinstance(value, Real) and 0.0 <= float(value) < np.inf):
             raise InvalidInputError(
                 f"check_table: {name}_tolerance is {value!r}; give a number >= 0."
             )

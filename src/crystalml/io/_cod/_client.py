@@ -2,21 +2,28 @@
 
 import random
 import threading
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Literal, TypeAlias
 from urllib.parse import urlencode, urljoin
 
 import pandas as pd
 
 from crystalml._progress import progress_bar
+from crystalml._typing import PathLike, Progress
 from crystalml.exceptions import DownloadError
 from crystalml.io._cod._checks import COD_URL, check_choice, check_number, check_url
 from crystalml.io._cod._columns import map_cod_columns, read_cod_table
 from crystalml.io._cod._ids import check_cod_ids, split_cod_ids
 from crystalml.io._cod._pacing import Pacer
+from crystalml.io._cod._report import CODDownloadReport
 from crystalml.io._cod._search import answer_problem, keep_matching, parse_answer, search_queries
 from crystalml.io._cod._session import DownloadSession
 from crystalml.io._cod._transport import USER_AGENT, TransferRules, Transport
+
+# A number, or the lowest and the highest; None is no bound.
+_Range: TypeAlias = float | tuple[float | None, float | None] | None
 
 COD_RSYNC_URL = "rsync://www.crystallography.net/cif/"
 
@@ -93,26 +100,26 @@ class CODClient:
 
     def __init__(
         self,
-        base_url=COD_URL,
+        base_url: str = COD_URL,
         *,
-        n_workers=2,
-        delay=0.5,
-        max_attempts=5,
-        backoff=1.0,
-        max_backoff=60.0,
-        max_retry_after=300.0,
-        connect_timeout=10.0,
-        read_timeout=30.0,
-        file_timeout=600.0,
-        max_file_size=256 * 2**20,
-        syntax_check=True,
-        stop_after_failures=50,
-        offline=False,
-        rsync_url="auto",
-        user_agent=None,
-        random_state=None,
-        progress="auto",
-    ):
+        n_workers: int = 2,
+        delay: float = 0.5,
+        max_attempts: int = 5,
+        backoff: float = 1.0,
+        max_backoff: float = 60.0,
+        max_retry_after: float = 300.0,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 30.0,
+        file_timeout: float = 600.0,
+        max_file_size: int = 256 * 2**20,
+        syntax_check: bool = True,
+        stop_after_failures: int | None = 50,
+        offline: bool = False,
+        rsync_url: str | None = "auto",
+        user_agent: str | None = None,
+        random_state: int | None = None,
+        progress: Progress = "auto",
+    ) -> None:
         self.base_url = check_url(base_url)
         self.n_workers = check_number("n_workers", n_workers, Integral, 1, 32)
         self.stop_after_failures = (
@@ -140,7 +147,7 @@ class CODClient:
         self._pacer = Pacer(self.delay)
         self._rng = random.Random(random_state)  # noqa: S311 - jitter is no secret
 
-    def url(self, cod_id):
+    def url(self, cod_id: int | str) -> str:
         """Address of the CIF of one entry.
 
         Parameters
@@ -164,27 +171,27 @@ class CODClient:
     def search(
         self,
         *,
-        formula=None,
-        elements=None,
-        without_elements=None,
-        n_elements=None,
-        spacegroup=None,
-        a=None,
-        b=None,
-        c=None,
-        alpha=None,
-        beta=None,
-        gamma=None,
-        volume=None,
-        formula_units=None,
-        z_prime=None,
-        text=None,
-        journal=None,
-        year=None,
-        doi=None,
-        ids=None,
-        response_format="csv",
-    ):
+        formula: str | None = None,
+        elements: Sequence[str] | None = None,
+        without_elements: Sequence[str] | None = None,
+        n_elements: _Range = None,
+        spacegroup: str | int | None = None,
+        a: _Range = None,
+        b: _Range = None,
+        c: _Range = None,
+        alpha: _Range = None,
+        beta: _Range = None,
+        gamma: _Range = None,
+        volume: _Range = None,
+        formula_units: _Range = None,
+        z_prime: _Range = None,
+        text: str | None = None,
+        journal: str | int | None = None,
+        year: str | int | None = None,
+        doi: str | int | None = None,
+        ids: Iterable[int | str] | None = None,
+        response_format: Literal["csv", "json"] = "csv",
+    ) -> pd.DataFrame:
         """Search the metadata; all terms must hold.
 
         A range is ``(lowest, highest)`` with None for no bound, or one number; it is applied
@@ -245,8 +252,15 @@ class CODClient:
         return keep_matching(table, terms, caller="CODClient.search")
 
     def download(
-        self, ids, dest, *, method="auto", verify="checksum", retry="failed", on_invalid="raise"
-    ):
+        self,
+        ids: Iterable[int | str] | pd.DataFrame,
+        dest: PathLike,
+        *,
+        method: Literal["auto", "http", "rsync"] = "auto",
+        verify: Literal["checksum", "size"] = "checksum",
+        retry: Literal["failed", "all", "none"] = "failed",
+        on_invalid: Literal["raise", "report"] = "raise",
+    ) -> CODDownloadReport:
         """Download the CIFs of entries, resuming whatever is there already.
 
         Parameters
@@ -293,7 +307,7 @@ class CODClient:
         session = DownloadSession(self, Path(dest), verify=verify, retry=retry)
         return session.run(known, refused, method=method)
 
-    def open_transport(self, caller):
+    def open_transport(self, caller: str) -> Transport:
         """Open a connection pool with the manners of this client."""
         return Transport(
             self.base_url,

@@ -19,7 +19,7 @@ def parse_cod_id(value):
         return None
     if not isinstance(value, Integral) and not float(value).is_integer():
         return None
-    number = int(value)
+    number = int(value)  # type: ignore[call-overload]  # all real numbers can be converted
     return number if FIRST_ID <= number <= LAST_ID else None
 
 

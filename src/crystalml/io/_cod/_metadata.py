@@ -1,11 +1,13 @@
 """COD's metadata made ready: the column schema, quality filters, and what was dropped."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._typing import PathLike
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._cod._columns import IDENTIFIER_COLUMNS, map_cod_columns, read_cod_table
 
@@ -50,23 +52,23 @@ class CleanedMetadata:
     table: pd.DataFrame = field(repr=False)
     dropped: pd.DataFrame = field(repr=False)
     filters: pd.DataFrame
-    unreadable: dict
+    unreadable: dict[str, int]
 
 
 def clean_cod_metadata(
-    frame,
+    frame: pd.DataFrame | PathLike | bytes,
     *,
-    max_missing=0.5,
-    drop_identifiers=True,
-    keep=(),
-    exclude_status=("errors", "retracted"),
-    exclude_duplicates=True,
-    exclude_on_hold=True,
-    exclude_theoretical=True,
-    temperature=None,
-    pressure=None,
-    require_cell=True,
-):
+    max_missing: float | None = 0.5,
+    drop_identifiers: bool = True,
+    keep: Iterable[str] = (),
+    exclude_status: Iterable[str] = ("errors", "retracted"),
+    exclude_duplicates: bool = True,
+    exclude_on_hold: bool = True,
+    exclude_theoretical: bool = True,
+    temperature: tuple[float | None, float | None] | None = None,
+    pressure: tuple[float | None, float | None] | None = None,
+    require_cell: bool = True,
+) -> CleanedMetadata:
     """Map COD's metadata to the column schema, filter rows by quality, drop useless columns.
 
     Parameters

@@ -1,7 +1,9 @@
 """What a download run did, entry by entry."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 import pandas as pd
 
@@ -64,7 +66,9 @@ class CODDownloadReport:
     refused: pd.DataFrame = field(repr=False)
 
     @classmethod
-    def from_records(cls, records, folder, *, refused):
+    def from_records(
+        cls, records: Iterable[Mapping[str, Any]], folder: Path, *, refused: pd.DataFrame
+    ) -> Self:
         """Build the report from one dict per entry."""
         table = pd.DataFrame(records, columns=list(_DTYPES)).astype(_DTYPES)
         for name in ("path", "sha256", "error"):
@@ -72,27 +76,27 @@ class CODDownloadReport:
         return cls(table, folder, refused)
 
     @property
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """Entries by outcome, the good ones first; outcomes that did not occur are left out."""
         counts = self.table["outcome"].value_counts()
         return {name: int(counts[name]) for name in OUTCOMES if name in counts}
 
     @property
-    def paths(self):
+    def paths(self) -> list[str]:
         """Paths of the files that are there and good, as ``read_cifs`` takes them."""
         return self.table.loc[self.table["outcome"].isin(STORED), "path"].tolist()
 
     @property
-    def problems(self):
+    def problems(self) -> pd.DataFrame:
         """Rows of `table` without a file."""
         return self.table[~self.table["outcome"].isin(STORED)]
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         """Whether every entry has its file, and nothing was refused."""
         return self.problems.empty and self.refused.empty
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"{len(self.table)} COD entries in {self.folder}"]
         lines += [f"{count:8d} {name}: {OUTCOMES[name]}" for name, count in self.counts.items()]
         lines += [f"  {row.cod_id}: {row.error}" for row in self.problems.head(5).itertuples()]

@@ -70,7 +70,7 @@ def check_range(name, value, *, caller):
         raise InvalidInputError(
             f"{caller}: {name} is {value!r}; give a number or (lowest, highest), None for no bound."
         ) from error
-    if None not in (low, high) and not low <= high:
+    if low is not None and high is not None and not low <= high:
         raise InvalidInputError(f"{caller}: {name} is {value!r}; the lowest comes first.")
     return low, high
 

@@ -1,6 +1,7 @@
 """One download run: what is there, what to ask for, what to write down."""
 
 from contextlib import closing
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +29,7 @@ class DownloadSession:
     def __init__(self, client, folder, *, verify, retry):
         self._client, self._verify, self._retry = client, verify, retry
         self._store = Store(folder, max_size=client.rules.max_size, syntax=client.syntax_check)
-        self._transport = None
+        self._transport: Any = None  # while files are fetched by http
 
     def run(self, ids, refused, *, method):
         """Bring every entry to its outcome, and return the report."""

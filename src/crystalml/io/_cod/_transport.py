@@ -1,7 +1,7 @@
 """One URL to one checked body: requests, time and size limits, and what is tried again."""
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -77,7 +77,8 @@ class Transport:
 
     def fetch(self, url, problem, *, stop):
         """Get `url` until ``problem(body)`` is None, or until trying again has no sense."""
-        spent, fault = 0.0, None
+        spent = 0.0
+        fault: Any = None  # there is at least one attempt
         for attempt in range(1, self._rules.max_attempts + 1):
             self._pacer.wait(stop)
             began = time.monotonic()

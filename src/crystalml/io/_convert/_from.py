@@ -1,6 +1,9 @@
 """From the structures of pymatgen and ASE to the table."""
 
 import warnings
+from collections.abc import Iterable
+from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +16,22 @@ from crystalml.io._convert._sites import FULL_OCCUPANCY
 from crystalml.io._record import RECORD_FIELDS
 from crystalml.io._table import build_table
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from ase import Atoms
+    from pymatgen.core import Structure
+
 _NO_GROUP = {"flags": "missing_spacegroup"}
 _WHOLE = 1e-6
 _HEAVY_HYDROGEN = 1.5  # dalton; a hydrogen of ASE above this is deuterium
 
 
-def from_pymatgen(structures, *, symprec=None, angle_tolerance=5.0):
+def from_pymatgen(
+    structures: "Structure | Iterable[Structure]",
+    *,
+    symprec: float | None = None,
+    angle_tolerance: float = 5.0,
+) -> "pd.DataFrame":
     """Describe pymatgen structures as rows of the table.
 
     Parameters
@@ -83,7 +96,7 @@ def from_pymatgen(structures, *, symprec=None, angle_tolerance=5.0):
     return build_table(records)
 
 
-def from_ase(atoms):
+def from_ase(atoms: "Atoms | Iterable[Atoms]") -> "pd.DataFrame":
     """Describe ASE Atoms as rows of the table.
 
     Parameters
@@ -163,7 +176,7 @@ def _no_cell(caller, position):
 def _check_positive(name, value, *, optional=False):
     if optional and value is None:
         return
-    if not (np.isscalar(value) and np.isreal(value) and 0.0 < value < np.inf):
+    if not (isinstance(value, Real) and 0.0 < float(value) < np.inf):
         raise InvalidInputError(f"from_pymatgen: {name} is {value!r}; give a number above 0.")
 
 

@@ -1,6 +1,6 @@
 """The atoms of one data block, expanded by symmetry to the whole cell."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gemmi
 import numpy as np
@@ -114,8 +114,10 @@ def _operations(fields, listed):
 
 def _hall_symbol(source, fields):
     """Hall symbol that stands for the space group where no operations are listed."""
+    setting: Any  # never None: the reader has found the group by the same symbol
     if source == "Hall":
-        return find_spacegroup(fields["spacegroup_hall"], notation="hall").hall
+        setting = find_spacegroup(fields["spacegroup_hall"], notation="hall")
+        return setting.hall
     reference = gemmi.get_spacegroup_reference_setting(fields["spacegroup_number"])
     name = fields["spacegroup_hm"] if source == "Hermann-Mauguin" else reference.xhm()
     setting = find_spacegroup(name)

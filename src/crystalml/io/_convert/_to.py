@@ -1,10 +1,13 @@
 """From CIFs and rows of the table to the structures of pymatgen and ASE."""
 
+from typing import TYPE_CHECKING, Any, Literal
+
 import gemmi
 import numpy as np
 import pandas as pd
 
 from crystalml._dependencies import import_optional
+from crystalml._typing import CIFSource
 from crystalml.crystallography import lattice_vectors
 from crystalml.exceptions import CIFError, InvalidInputError, SchemaError
 from crystalml.io._convert._row_files import read_row_sources, source_bytes
@@ -12,6 +15,10 @@ from crystalml.io._convert._sites import FULL_OCCUPANCY, Rules, read_sites
 from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS
 from crystalml.io._sources import single_source
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
 
 _CHOICES = {
     "occupancy": ("keep", "majority", "drop", "raise"),
@@ -24,15 +31,15 @@ _DEUTERIUM_MASS = 2.01355  # dalton, as ASE's own CIF reader sets it
 
 
 def to_pymatgen(
-    source,
+    source: CIFSource | pd.Series | pd.DataFrame,
     *,
-    block=None,
-    occupancy="keep",
-    disorder="all",
-    deuterium="keep",
-    unknown_atoms="raise",
-    on_error="raise",
-):
+    block: str | None = None,
+    occupancy: Literal["keep", "majority", "drop", "raise"] = "keep",
+    disorder: Literal["all", "first"] = "all",
+    deuterium: Literal["keep", "hydrogen"] = "keep",
+    unknown_atoms: Literal["raise", "drop"] = "raise",
+    on_error: Literal["raise", "none"] = "raise",
+) -> "Structure | Any":
     """Read the atoms of a CIF, or of rows of the table, into pymatgen structures.
 
     Atoms are read with gemmi and completed by the symmetry that :func:`read_cifs` trusts:
@@ -109,15 +116,15 @@ def to_pymatgen(
 
 
 def to_ase(
-    source,
+    source: CIFSource | pd.Series | pd.DataFrame,
     *,
-    block=None,
-    occupancy="keep",
-    disorder="all",
-    deuterium="keep",
-    unknown_atoms="raise",
-    on_error="raise",
-):
+    block: str | None = None,
+    occupancy: Literal["keep", "majority", "drop", "raise"] = "keep",
+    disorder: Literal["all", "first"] = "all",
+    deuterium: Literal["keep", "hydrogen"] = "keep",
+    unknown_atoms: Literal["raise", "drop"] = "raise",
+    on_error: Literal["raise", "none"] = "raise",
+) -> "Atoms | Any":
     """Read the atoms of a CIF, or of rows of the table, into ASE Atoms.
 
     The rules are those of :func:`to_pymatgen`; what ASE cannot hold follows its own conventions.

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
 from crystalml._schema import STATUSES
+from crystalml.io._parquet._run_summary import RunSummary
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,15 @@ class CIFRunReport:
     seconds: float
 
     @classmethod
-    def of(cls, summary, folder, *, n_files_read, n_parts, seconds):
+    def of(
+        cls,
+        summary: RunSummary,
+        folder: Path,
+        *,
+        n_files_read: int,
+        n_parts: int,
+        seconds: float,
+    ) -> Self:
         """Build the report from the sum of the summaries of all parts."""
         first = [row for name in STATUSES for row in summary.first.get(name, []) if row[1]]
         slowest = pd.DataFrame(summary.slowest, columns=["seconds", "size", "source"])
@@ -76,12 +86,12 @@ class CIFRunReport:
         )
 
     @property
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """Rows by status, the best first; what did not occur is left out."""
         rows = self.table[self.table["kind"] == "status"]
         return {name: int(count) for name, count in zip(rows["name"], rows["rows"], strict=True)}
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [
             f"{self.n_files} files, {self.n_rows} rows, {self.n_parts} parts in {self.folder}",
             f"{self.n_files_read} files read in {self.seconds:.1f} s",

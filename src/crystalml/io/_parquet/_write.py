@@ -6,8 +6,10 @@ from itertools import chain, count, islice
 from numbers import Integral
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
 from crystalml._dependencies import import_optional
+from crystalml._typing import CIFSources, PathLike, Progress
 from crystalml.exceptions import InvalidInputError, ParquetError
 from crystalml.io._chunks import chunks_of, emptied, run_in_order
 from crystalml.io._parquet._folder import ParquetFolder
@@ -25,15 +27,15 @@ _CALLER = "cifs_to_parquet"
 
 
 def cifs_to_parquet(
-    sources,
-    dest,
+    sources: CIFSources,
+    dest: PathLike,
     *,
-    n_jobs=None,
-    max_file_size=MAX_FILE_SIZE,
-    files_per_part=5000,
-    on_change="raise",
-    progress="auto",
-):
+    n_jobs: int | None = None,
+    max_file_size: int = MAX_FILE_SIZE,
+    files_per_part: int = 5000,
+    on_change: Literal["raise", "reread"] = "raise",
+    progress: Progress = "auto",
+) -> CIFRunReport:
     """Read any number of CIF files into a Parquet data set on disk.
 
     The rows and columns are those of :func:`read_cifs`, but the table never has to fit into
