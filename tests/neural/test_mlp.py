@@ -527,7 +527,7 @@ class TestCallbacksAndHistory:
         callbacks = [counter, GradientNormClipping(1e9), scoring]
         model = quick(callbacks=callbacks).fit(*iris)
         calls = dict(model.net_.callbacks_)["Counter"].calls_
-        assert calls == (["train"] * 3 + ["valid", "epoch"]) * 3
+        assert calls == (["train"] * 2 + ["valid", "epoch"]) * 3  # of 64 and 71 rows
         assert not hasattr(counter, "calls_")
         assert_array_equal(model.history_["score"], model.history_["valid_loss"])
         assert_same_weights(plain, model, atol=1e-6)
@@ -536,6 +536,44 @@ class TestCallbacksAndHistory:
             model.history_[["train_loss", "valid_loss"]],
             rtol=1e-5,
         )
+
+    @pytest.mark.parametrize("use_caching", [True, False])
+    def test_scores_by_name(self, iris, use_caching):
+        names = ["accuracy", "neg_log_loss", "f1_macro"]
+        scoring = [
+            EpochScoring(name, lower_is_better=False, use_caching=use_caching) for name in names
+        ]
+        model = quick(callbacks=scoring, learning_rate=1e-2).fit(*iris)
+        history = model.history_
+        assert_allclose(history["accuracy"], history["valid_accuracy"], rtol=1e-6)
+        assert_allclose(history["neg_log_loss"], -history["valid_loss"], rtol=1e-5)
+        assert history["f1_macro"].between(0, 1).all()
+        assert_same_weights(quick(learning_rate=1e-2).fit(*iris), model, atol=1e-6)
+
+    @pytest.mark.parametrize("head", ["point", "gaussian", "quantile"])
+    def test_scores_of_regressors(self, iris, head):
+        X, _ = iris
+        scoring = EpochScoring("r2", lower_is_better=False, on_train=True)
+        model = quick(MLPNetRegressor, head=head, validation_fraction=None, callbacks=[scoring])
+        model.fit(X[:, :3], X[:, 3])
+        last = model.history_["r2"].iloc[-1]
+        assert last == pytest.approx(model.score(X[:, :3], X[:, 3]), abs=1e-5)
+
+    def test_scores_that_a_net_cannot_have(self, iris):
+        scoring = EpochScoring("neg_log_loss")
+        with pytest.raises(InvalidInputError, match="asks this net for probabilities, which"):
+            quick(MLPNetRegressor, callbacks=[scoring]).fit(*iris)
+
+    def test_callbacks_that_ask_for_the_best_epoch(self, iris):
+        class BestEpochs(Callback):
+            def on_epoch_end(self, net, **kwargs):
+                net.history.record("was_best", net.history[-1, "valid_loss_best"])
+
+        history = quick(max_epochs=8, learning_rate=0.3, callbacks=[BestEpochs]).fit(*iris).history_
+        losses = history["valid_loss"]
+        assert_array_equal(history["was_best"], losses < losses.cummin().shift(fill_value=np.inf))
+        assert not history["was_best"].all()
+        assert "valid_loss_best" not in history
 
     def test_a_callback_may_end_the_training(self, iris):
         class StopAtTwo(Callback):

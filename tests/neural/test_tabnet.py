@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
+from skorch.callbacks import EpochScoring
 
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural import (
@@ -272,6 +273,13 @@ class TestCommon:
             by_class = quick(class_weight={1: 2.0}).fit(X, y, groups=groups)
             assert_same_weights(model, by_class, atol=1e-6)
         assert "valid_loss" in model.history_
+
+    @BOTH
+    def test_scores_by_name(self, iris, estimator_class):
+        name = "accuracy" if estimator_class is TabNetClassifier else "r2"
+        scoring = EpochScoring(name, lower_is_better=False, on_train=True)
+        model = quick(estimator_class, validation_fraction=None, callbacks=[scoring]).fit(*iris)
+        assert model.history_[name].iloc[-1] == pytest.approx(model.score(*iris), abs=1e-5)
 
     @BOTH
     def test_warm_start_and_partial_fit_go_on(self, iris, estimator_class):

@@ -137,7 +137,7 @@ def make_head(name, quantiles, *, caller):
     """
     if name != "quantile":
         return {"point": PointHead, "gaussian": GaussianHead}[name]()
-    levels = tuple(DEFAULT_QUANTILES if quantiles is None else quantiles)
+    levels: tuple[float, ...] = tuple(DEFAULT_QUANTILES if quantiles is None else quantiles)
     numbers = all(isinstance(level, Real) and 0 < level < 1 for level in levels)
     ascending = numbers and all(np.diff(levels) > 0)
     if not (ascending and len(levels) > 1 and 0.5 in levels):
@@ -158,7 +158,7 @@ def checked_levels(levels, *, caller):
     return array
 
 
-def tails(coverage, *, caller):
+def tails(coverage: float, *, caller: str) -> tuple[float, float]:
     """Return the two probabilities between which an interval of `coverage` lies."""
     if not isinstance(coverage, Real) or not 0 < coverage < 1:
         raise InvalidInputError(
@@ -183,6 +183,10 @@ class GaussianLoss(nn.Module):
         """Return none: the loss says it all."""
         return {}
 
+    def answers(self, output):
+        """Return the standardised means."""
+        return _by_target(output, 2)[..., 0]
+
 
 class QuantileLoss(nn.Module):
     """Pinball loss, averaged over levels and targets (Koenker and Bassett, 1978).
@@ -206,6 +210,11 @@ class QuantileLoss(nn.Module):
     def scores(self, *_):
         """Return none: the loss says it all."""
         return {}
+
+    def answers(self, output):
+        """Return the standardised medians."""
+        ascending = _by_target(output, len(self.levels)).sort(dim=-1).values
+        return ascending[..., int((self.levels < 0.5).sum())]
 
 
 def _by_target(output, width):

@@ -27,6 +27,7 @@ class Dropout(nn.Module):
     """
 
     bulk = 65536  # numbers drawn at a time, unless a layer needs more
+    _used: int
 
     def __init__(self, probability):
         super().__init__()
@@ -143,6 +144,14 @@ class ClassificationLoss(nn.Module):
         hits = (logits.argmax(dim=1) == target).to(logits.dtype)
         return {"accuracy": (hits if weight is None else hits * weight).mean()}
 
+    def answers(self, logits):
+        """Return the code of the most probable class."""
+        return logits.argmax(dim=1)
+
+    def probabilities(self, logits):
+        """Return the probability of each class."""
+        return torch.softmax(logits.double(), dim=1)
+
 
 class RegressionLoss(nn.Module):
     """Mean squared error; with weights that average 1, a weighted mean over the rows."""
@@ -156,6 +165,10 @@ class RegressionLoss(nn.Module):
     def scores(self, *_):
         """Return none: the loss says it all."""
         return {}
+
+    def answers(self, output):
+        """Return the standardised targets."""
+        return output
 
 
 def can_normalise_batches(module):

@@ -28,6 +28,16 @@ class PenalisedLoss(nn.Module):
         """Return the scores of the loss."""
         return self.loss.scores(output, target, weight)
 
+    @property
+    def answers(self):
+        """What reads answers out of outputs."""
+        return self.loss.answers
+
+    @property
+    def probabilities(self):
+        """What reads probabilities out of outputs, where the loss is one of classes."""
+        return self.loss.probabilities
+
 
 class ReconstructionLoss(nn.Module):
     """Squared error of the hidden inputs in units of their variance, averaged over rows.

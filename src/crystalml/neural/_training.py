@@ -17,15 +17,24 @@ from sklearn.base import clone
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.dataset import Dataset
+from skorch.utils import to_numpy
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import Subset
 
 from crystalml._progress import progress_bar
 from crystalml.exceptions import InvalidInputError
-from crystalml.neural._batches import PREDICTION_ROWS, Batches, PermutedBatches, as_tensor
+from crystalml.neural._batches import (
+    PREDICTION_ROWS,
+    Batches,
+    PermutedBatches,
+    apply_in_slices,
+    as_tensor,
+)
 from crystalml.neural._optimizers import find_optimizer, make_scheduler
 
+_PARTS = ("train", "valid")
+_NOT_SHOWN = ("batch_count", "loss_best")  # in the history of the net, for callbacks
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -119,6 +128,25 @@ class Net(NeuralNet):
         scores = self.criterion_.scores(output, target, weight)
         return {"loss": loss, "y_pred": output, "measured": {"loss": loss, **scores}}
 
+    def predict(self, X):
+        """Return class codes or standardised targets, for callbacks that score an epoch."""
+        return self._read(X, "answers")
+
+    def predict_proba(self, X):
+        """Return the probability of each class, for callbacks that score an epoch."""
+        return self._read(X, "probabilities")
+
+    def _read(self, X, what):
+        read = getattr(self.criterion_, what, None)
+        if read is None:
+            raise InvalidInputError(
+                f"A callback asks this net for {what}, which its target does not have. Score "
+                "losses of net.history instead, or another metric."
+            )
+        self.module_.eval()  # the next epoch of training switches back
+        rows = to_numpy(X)
+        return apply_in_slices(self, rows, lambda output: to_numpy(read(output)), n_threads=None)
+
 
 class _StopTraining(Exception):  # noqa: N818
     """A callback has asked to end the training."""
@@ -134,7 +162,10 @@ class _BestWeights(EarlyStopping):
 
 
 class _Watch(Callback):
-    """Record the learning rate, and end a training whose loss is no longer a number."""
+    """Record the learning rate and new lowest losses, which callbacks of skorch ask for.
+
+    A training whose loss is no longer a number is ended.
+    """
 
     def __init__(self, caller):
         self.caller = caller
@@ -143,6 +174,8 @@ class _Watch(Callback):
         rate = net.optimizer_.param_groups[0]["lr"]
         net.history.record("learning_rate", rate)
         for name, loss in _losses(net).items():
+            earlier = (epoch[name] for epoch in net.history[:-1] if name in epoch)
+            net.history.record(f"{name}_best", loss < min(earlier, default=np.inf))
             if not np.isfinite(loss):
                 raise InvalidInputError(
                     f"{self.caller}: {name} became {loss!r} in epoch {len(net.history)}. "
@@ -198,7 +231,7 @@ class _EpochBar(Callback):
 def _losses(net):
     """Return the losses of the last epoch by name; without validation rows there is one."""
     last = net.history[-1]
-    return {name: last[name] for name in ("train_loss", "valid_loss") if name in last}
+    return {name: last[name] for name in (f"{part}_loss" for part in _PARTS) if name in last}
 
 
 def build_net(estimator, criterion, module_parameters, *, max_epochs, validated, scheduler, device):
@@ -239,6 +272,7 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
         dataset=RowData,
         train_split=None,
         callbacks=_callbacks(estimator, scheduler, validated),
+        use_caching=False,  # scoring callbacks would collect pairs of target and weight as targets
         verbose=int(estimator.verbose),
         device=str(device),
         **{f"module__{name}": value for name, value in module_parameters.items()},
@@ -314,11 +348,11 @@ def train(net, X, y, weight, train_rows, valid_rows):
     )
     parts = Subset(data, train_rows), None if valid_rows is None else Subset(data, valid_rows)
     net.parameters_ = [p for group in net.optimizer_.param_groups for p in group["params"]]
-    net.notify("on_train_begin", X=parts[0], y=None)
+    net.notify("on_train_begin", X=data.X, y=data.y)
     with suppress(_StopTraining):
         net.fit_loop(parts)
     net.kept_epoch_ = len(net.history_)
-    net.notify("on_train_end", X=parts[0], y=None)
+    net.notify("on_train_end", X=data.X, y=data.y)
     finish_training(net)
 
 
@@ -331,7 +365,7 @@ def finish_training(net):
 
 def history_frame(net):
     """Return the net's history as a table with one row per epoch."""
-    hidden = ("batches", "train_batch_count", "valid_batch_count")
+    hidden = ("batches", *(f"{part}_{what}" for part in _PARTS for what in _NOT_SHOWN))
     table = pd.DataFrame(
         [
             {name: value for name, value in epoch.items() if name not in hidden}
