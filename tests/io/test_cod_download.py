@@ -20,7 +20,7 @@ import pytest
 from crystalml.exceptions import DownloadError, InvalidInputError, MissingDependencyError
 from crystalml.io import CODClient
 from crystalml.io._cod._pacing import Pacer, backoff_seconds, retry_after_seconds
-from crystalml.io._cod._store import STAGING_NAME
+from crystalml.io._cod._store import STAGING_NAME, Store
 
 pytest.importorskip("urllib3")
 
@@ -397,6 +397,46 @@ def test_an_interrupt_keeps_what_is_finished(server, tmp_path, monkeypatch):
     report = client(server).download(ids, tmp_path)
     assert report.complete
     assert len(server.requests) - asked == 100 - len(arrived)
+
+
+def test_an_interrupt_while_threads_start_stops_those_that_run(server, tmp_path, monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def interrupted(thread):
+        if thread._target.__name__ == "_serve":
+            if len(started) == 2:
+                raise KeyboardInterrupt
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    ids = range(FIRST, FIRST + 200)
+    with pytest.raises(KeyboardInterrupt):
+        client(server, n_workers=4, delay=0.01).download(ids, tmp_path)
+    monkeypatch.undo()
+    assert not any(thread.is_alive() for thread in started)
+    assert len(server.requests) < 100
+    assert client(server, n_workers=4).download(ids, tmp_path).complete
+
+
+def test_two_threads_may_write_the_same_entry(tmp_path):
+    store = Store(tmp_path, max_size=10**6, syntax=True)
+    body, failures = cod_server.cif(FIRST), []
+
+    def write():
+        for _ in range(50):
+            try:
+                store.put(FIRST, body)
+            except OSError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert files_in(tmp_path) == {path_of(FIRST)}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of this kind are POSIX")

@@ -27,14 +27,12 @@ class DownloadPool:
 
     def run(self, ids):
         """Yield (cod_id, result) as entries finish; result is None for an entry not tried."""
-        waiting = iter(ids)
-        threads = [
-            threading.Thread(target=self._serve, args=(waiting,), daemon=True)
-            for _ in range(min(self._n_workers, len(ids)))
-        ]
-        for thread in threads:
-            thread.start()
+        waiting, threads = iter(ids), []
         try:
+            # Started in here: an interrupt between two starts must stop those that run already.
+            for _ in range(min(self._n_workers, len(ids))):
+                threads.append(threading.Thread(target=self._serve, args=(waiting,), daemon=True))
+                threads[-1].start()
             for _ in range(len(ids)):
                 cod_id, result = self._next_result()
                 if isinstance(result, BaseException):
@@ -43,7 +41,8 @@ class DownloadPool:
         finally:
             self._stop.set()
             for thread in threads:
-                thread.join(_GRACE_SECONDS)
+                if thread.is_alive():
+                    thread.join(_GRACE_SECONDS)
 
     def _next_result(self):
         """Wait in short turns, so that an interrupt is heard on every system."""

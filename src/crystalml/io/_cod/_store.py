@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from crystalml.io._atomic import write_atomically
@@ -42,7 +43,8 @@ class Store:
         self.staging.mkdir(exist_ok=True)
         final = self.path(cod_id)
         final.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.staging / f"{cod_id}.{os.getpid()}.part"
+        # A thread that an interrupted run has left behind may be writing the same entry.
+        unfinished = self.staging / f"{cod_id}.{os.getpid()}.{threading.get_ident()}.part"
         write_atomically(final, body, unfinished=unfinished)
 
     def adopt(self, cod_id, path):
