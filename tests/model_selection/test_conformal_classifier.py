@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, GroupShuffleSplit, ShuffleSplit
 from sklearn.naive_bayes import GaussianNB
@@ -30,7 +31,12 @@ from crystalml.model_selection import (
 CELL = ["a", "b", "c", "alpha", "beta", "gamma"]
 
 
-@parametrize_with_checks([ConformalClassifier(LogisticRegression(), cv=2)])
+@parametrize_with_checks(
+    [
+        ConformalClassifier(LogisticRegression(), cv=2),
+        ConformalClassifier(LogisticRegression(), cv=2, ensemble=True),
+    ]
+)
 def test_sklearn_contract(estimator, check):
     check(estimator)
 
@@ -225,3 +231,50 @@ def test_composes_with_calibration_and_search(easy):
 def test_wrong_parameters(easy, parameters, error, reason):
     with pytest.raises(error, match=reason):
         ConformalClassifier(GaussianNB()).set_params(**parameters).fit(*easy)
+
+
+class TestEnsemble:
+    # The random shares of "aps" differ from fold to fold, which errs on the side of caution.
+    @pytest.mark.parametrize(("method", "tolerance"), [("lac", 0.03), ("aps", 0.05)])
+    def test_coverage_on_new_rows(self, easy, method, tolerance):
+        X, y = easy
+        model = ConformalClassifier(GaussianNB(), method=method, ensemble=True, allow_empty=True)
+        model.fit(X[:1500], y[:1500])
+        assert len(model.fold_models_) == 5
+        for coverage in (0.7, 0.9):
+            sets = model.predict_set_mask(X[1500:], coverage)
+            report = set_coverage(y[1500:], sets, labels=model.classes_)
+            assert report["coverage"].item() == pytest.approx(coverage, abs=tolerance)
+
+    @pytest.mark.parametrize("mondrian", [None, "space_group", lambda X: X[:, 0] > 0])
+    def test_of_one_split_it_is_the_same(self, easy, mondrian):
+        X, y = easy
+        options = {"cv": ShuffleSplit(1, test_size=0.5, random_state=0), "mondrian": mondrian}
+        plain = ConformalClassifier(GaussianNB(), **options).fit(X, y + 1)
+        ensemble = ConformalClassifier(GaussianNB(), ensemble=True, **options).fit(X, y + 1)
+        for coverage in (0.5, 0.9, 0.99):
+            assert_array_equal(
+                plain.predict_set_mask(X, coverage), ensemble.predict_set_mask(X, coverage)
+            )
+
+    def test_of_equal_models_it_is_the_same(self, easy):
+        X, y = easy
+        options = {"prior_weight": 0, "allow_empty": True}
+        frozen = FrozenEstimator(GaussianNB().fit(X[:1000], y[:1000]))
+        plain = ConformalClassifier(frozen, **options).fit(X[1000:], y[1000:])
+        ensemble = ConformalClassifier(frozen, ensemble=True, **options).fit(X[1000:], y[1000:])
+        assert_array_equal(plain.predict_set_mask(X), ensemble.predict_set_mask(X))
+
+    def test_a_label_unknown_to_a_fold_is_listed_only_where_the_others_cannot_exclude_it(self):
+        X = np.repeat(np.arange(2.0), 100)[:, None]
+        y = np.append(np.repeat([1, 2], 100)[:-1], 3)  # the one row of 3 is in one fold
+        model = ConformalClassifier(GaussianNB(var_smoothing=0.1), ensemble=True, prior_weight=0)
+        model.fit(X, y)
+        assert sum(3 not in fold.classes_ for fold in model.fold_models_) == 1
+        assert [s.tolist() for s in model.predict_set([[0.0], [1.0]])] == [[1], [2]]
+
+    def test_pickle(self, easy):
+        X, y = easy
+        model = ConformalClassifier(GaussianNB(), ensemble=True, cv=2).fit(X, y)
+        again = pickle.loads(pickle.dumps(model))
+        assert_array_equal(model.predict_set_mask(X[:50]), again.predict_set_mask(X[:50]))
