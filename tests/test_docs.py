@@ -193,3 +193,13 @@ def test_blocks_without_a_reason_are_found():
 def test_every_guide_page_says_where_its_tools_end(page):
     page_headings = re.findall(r"^##+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     assert any(re.match(r"Limits\b|What .*\bnot\b", heading) for heading in page_headings)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_sessions_and_scripts_that_pages_name_exist(page):
+    text = page.read_text(encoding="utf-8")
+    sessions = re.findall(r"^def ([a-z]\w*)\(session\)", (ROOT / "noxfile.py").read_text(), re.M)
+    for named in re.findall(r"nox -s ((?:[a-z]+(?: (?=[a-z]+\b[`\n]))?)+)", text):
+        assert set(named.split()) <= set(sessions), f"nox has no session {named}"
+    for script in re.findall(r"\b(?:tools|benchmarks|examples)/\w+\.py\b", text):
+        assert (ROOT / script).exists(), f"{script} is not there"
