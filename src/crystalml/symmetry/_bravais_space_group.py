@@ -1,10 +1,12 @@
 """Space groups in two stages: the Bravais lattice, then the group given the lattice."""
 
+from collections.abc import Callable
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -12,6 +14,15 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from crystalml._typing import (
+    ArrayLike,
+    CrossValidation,
+    Estimator,
+    MatrixLike,
+    NDArray,
+    Progress,
+    RandomState,
+)
 from crystalml._validation import (
     HasMethods,
     Interval,
@@ -177,20 +188,20 @@ class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimato
 
     def __init__(
         self,
-        bravais_estimator=None,
-        space_group_estimator=None,
-        cv=5,
-        consistent=True,
+        bravais_estimator: Estimator | None = None,
+        space_group_estimator: Estimator | None = None,
+        cv: CrossValidation = 5,
+        consistent: bool = True,
         *,
-        second_stage="soft",
-        oversample=None,
-        class_weight=None,
-        min_count=2,
-        bravais_of=None,
-        random_state=None,
-        n_jobs=None,
-        progress=False,
-    ):
+        second_stage: Literal["soft", "one_hot", "per_bravais"] = "soft",
+        oversample: Literal["bravais", "space_group", "both"] | None = None,
+        class_weight: Literal["balanced"] | dict[Any, Any] | None = None,
+        min_count: int = 2,
+        bravais_of: Callable[[NDArray[Any]], ArrayLike] | dict[Any, Any] | None = None,
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        progress: Progress = False,
+    ) -> None:
         self.bravais_estimator = bravais_estimator
         self.space_group_estimator = space_group_estimator
         self.cv = cv
@@ -204,7 +215,13 @@ class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimato
         self.n_jobs = n_jobs
         self.progress = progress
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit both stages.
 
         Parameters
@@ -292,11 +309,11 @@ class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimato
             return fitter.out_of_fold(inner, X, names, self.bravais_classes_, self.cv)
         return np.eye(len(self.bravais_classes_))[lattices]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        inner = (self.bravais_estimator, self.space_group_estimator)
+        stages = (self.bravais_estimator, self.space_group_estimator)
         # The default nets take neither missing values nor sparse matrices.
-        inner = [None if estimator is None else get_tags(estimator) for estimator in inner]
+        inner = [None if estimator is None else get_tags(estimator) for estimator in stages]
         tags.input_tags.allow_nan = all(t is not None and t.input_tags.allow_nan for t in inner)
         tags.input_tags.sparse = all(t is not None and t.input_tags.sparse for t in inner)
         return tags

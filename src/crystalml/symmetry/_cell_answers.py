@@ -1,19 +1,22 @@
 """What a fitted `LatticeParameterRegressor` answers."""
 
 from numbers import Integral
+from typing import Literal, overload
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, FloatArray, Formulas
 from crystalml.crystallography import cell_volume
 from crystalml.exceptions import InvalidInputError
 from crystalml.symmetry._cell_contents import likely_contents
-from crystalml.symmetry._cell_model import Crystals
+from crystalml.symmetry._cell_model import CellModel, Crystals
 from crystalml.symmetry._cell_ranking import answers, listed, ranked_symmetries
 from crystalml.symmetry._cell_table import lattices_of_metric, read_cells, read_crystals
 from crystalml.symmetry._conventional_cells import conventional_cells
 from crystalml.symmetry._isostructural_neighbours import Compounds
+from crystalml.symmetry._symmetry_guess import SymmetryGuess
 
 _CALLER = "LatticeParameterRegressor"
 
@@ -21,7 +24,25 @@ _CALLER = "LatticeParameterRegressor"
 class CellAnswers:
     """The predictions, from what the fit has left in ``model_`` and ``_symmetry``."""
 
-    def predict(self, X, return_std=False):
+    axes: str
+    model_: CellModel
+    _symmetry: SymmetryGuess
+
+    @overload
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[False] = ...
+    ) -> FloatArray: ...
+    @overload
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+    @overload
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Predict the cells.
 
         Parameters
@@ -43,7 +64,7 @@ class CellAnswers:
         _, _, prediction = self._predict(read_crystals(self._checked(X), caller=_CALLER))
         return (prediction.cells, prediction.stds) if return_std else prediction.cells
 
-    def predict_table(self, X):
+    def predict_table(self, X: pd.DataFrame | Formulas) -> pd.DataFrame:
         """Predict the cells, and say what was assumed.
 
         Parameters
@@ -64,7 +85,21 @@ class CellAnswers:
         index = getattr(X, "index", None)
         return table if index is None or callable(index) else table.set_axis(index, axis=0)
 
-    def predict_volume_per_atom(self, X, return_std=False):
+    @overload
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[False] = ...
+    ) -> FloatArray: ...
+    @overload
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+    @overload
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Predict the volume per atom from the composition alone.
 
         Parameters
@@ -86,7 +121,9 @@ class CellAnswers:
         volumes = np.exp(logarithms)
         return (volumes, volumes * stds) if return_std else volumes
 
-    def predict_cells(self, formulas, k=3, *, space_groups=1):
+    def predict_cells(
+        self, formulas: pd.DataFrame | Formulas, k: int = 3, *, space_groups: int = 1
+    ) -> pd.DataFrame:
         """List the most probable Bravais lattices and space groups of formulas, with their cells.
 
         Parameters
@@ -127,7 +164,8 @@ class CellAnswers:
                     f"{_CALLER}.predict_cells: {name} is {value!r}; give a whole number >= 1."
                 )
         rows = read_crystals(self._checked(formulas), caller=_CALLER)
-        ranked = ranked_symmetries(*self._symmetry.probabilities(rows), k, space_groups)
+        lattices, groups = self._symmetry.probabilities(rows)
+        ranked = ranked_symmetries(lattices, groups, k, space_groups)
         rows = listed(rows, ranked)
         crystals, certainty, prediction = self._predict(rows)
         table = answers(rows.formulas, crystals, prediction)
@@ -136,7 +174,12 @@ class CellAnswers:
         cells = table.drop(columns=["formula", "bravais_lattice"])
         return pd.concat([table[["formula"]], ranked, cells], axis=1)
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self,
+        X: pd.DataFrame | Formulas,
+        y: pd.DataFrame | ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return minus the mean absolute relative error of a, b, c and the volume.
 
         Parameters
@@ -162,7 +205,8 @@ class CellAnswers:
         ratios = np.column_stack(
             [found[:, :3] / truth[:, :3], cell_volume(found) / cell_volume(truth)]
         )
-        return -float(np.average(np.abs(ratios - 1.0).mean(axis=1), weights=sample_weight))
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        return -float(np.average(np.abs(ratios - 1.0).mean(axis=1), weights=weights))
 
     def _checked(self, X):
         """Return X, if there is a fitted model to use it with."""

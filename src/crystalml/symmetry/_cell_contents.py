@@ -41,11 +41,11 @@ def likely_contents(memory, compounds, amounts, lattices, numbers):
     units = atoms_per_unit(amounts)
     snapped = _whole_units(memory.n_atoms[similar], units)
     candidates = np.concatenate([memory.n_atoms[same], snapped], axis=1)
-    votes = [
+    by_kind = [
         np.where(same >= 0, np.exp(-near / _SAME_REACH), 0.0),
         np.where(similar >= 0, _SIMILAR_WEIGHT * np.exp(-far / _SIMILAR_REACH), 0.0),
     ]
-    votes = np.concatenate(votes, axis=1)
+    votes = np.concatenate(by_kind, axis=1)
     unknown = votes.sum(axis=1) == 0.0
     votes[unknown, 0] = 1.0
     default = _FEWEST_UNITS * np.where(np.isnan(units), 1.0, units)

@@ -135,8 +135,9 @@ class CellModel:
     def predict_log_volumes(self, table):
         """Predict ln of the volume per atom (Å^3), and its standard deviation, by composition."""
         # What is said of lattice and contents does not reach this output of the net.
-        known = np.zeros((2, len(table)), dtype=np.int64)
-        crystals = Crystals(table.amounts, Compounds(table), *known, np.ones(len(table)))
+        lattices, numbers = np.zeros((2, len(table)), dtype=np.int64)
+        n_atoms = np.ones(len(table))
+        crystals = Crystals(table.amounts, Compounds(table), lattices, numbers, n_atoms)
         descriptors = CompositionDescriptors().transform(crystals.amounts)
         found = self.net.predict_distributions(self._inputs(crystals, descriptors))
         return self._volume(crystals, descriptors, found.volume, _NET_ALONE, "volume")

@@ -70,7 +70,7 @@ def ranked_symmetries(lattices, groups, k, space_groups):
         The columns ``row``, ``rank``, ``lattice`` (code) and those of ``predict_cells``.
     """
     order = np.argsort(-lattices, axis=1, kind="stable")[:, :k]
-    parts = []
+    parts: list[tuple] = []
     for place in range(order.shape[1]):
         code = order[:, place]
         if groups is None:

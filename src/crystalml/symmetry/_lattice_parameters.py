@@ -1,11 +1,16 @@
 """Unit cells from the composition, and from what else is known of a crystal."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, check_random_state
 
+from crystalml._typing import ArrayLike, Estimator, Formulas, Progress, RandomState
 from crystalml._validation import (
     HasMethods,
     Interval,
@@ -143,16 +148,16 @@ class LatticeParameterRegressor(CellAnswers, RegressorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        axes="standardized",
-        space_group_estimator=None,
-        hidden_layer_sizes=(256, 128),
-        max_epochs=25,
-        max_iter=250,
-        calibration_fraction=0.05,
-        random_state=None,
-        n_threads=1,
-        progress=False,
-    ):
+        axes: Literal["standardized", "as given"] = "standardized",
+        space_group_estimator: Estimator | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (256, 128),
+        max_epochs: int = 25,
+        max_iter: int = 250,
+        calibration_fraction: float = 0.05,
+        random_state: RandomState = None,
+        n_threads: int | None = 1,
+        progress: Progress = False,
+    ) -> None:
         self.axes = axes
         self.space_group_estimator = space_group_estimator
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -163,7 +168,12 @@ class LatticeParameterRegressor(CellAnswers, RegressorMixin, BaseEstimator):
         self.n_threads = n_threads
         self.progress = progress
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X: pd.DataFrame | Formulas,
+        y: pd.DataFrame | ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn from crystals with known cells.
 
         Parameters
@@ -225,7 +235,7 @@ class LatticeParameterRegressor(CellAnswers, RegressorMixin, BaseEstimator):
         self.space_group_estimator_ = self._symmetry.estimator
         return self
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.one_d_array = True

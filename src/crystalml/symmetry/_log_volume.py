@@ -3,12 +3,13 @@
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 
+from crystalml._typing import Estimator
 from crystalml.exceptions import InvalidInputError
 
 __all__ = ["log_volume"]
 
 
-def log_volume(estimator):
+def log_volume(estimator: Estimator) -> TransformedTargetRegressor:
     """Let a regressor learn the logarithm of a volume, and predict the volume.
 
     Cell volumes range over several orders of magnitude. On their own scale the squared error of

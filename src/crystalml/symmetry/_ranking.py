@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from numbers import Integral
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from crystalml._typing import NDArray
 from crystalml.crystallography import (
     BRAVAIS_LATTICES,
     CRYSTAL_SYSTEMS,
@@ -19,9 +21,11 @@ from crystalml.crystallography import (
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 
 EXTINCTION = "extinction:"
+# What `allowed_numbers` understands.
+Allowed: TypeAlias = str | int | Iterable[str | int] | None
 
 
-def allowed_numbers(allowed, *, caller="rank"):
+def allowed_numbers(allowed: Allowed, *, caller: str = "rank") -> NDArray[np.int64]:
     """Turn a restriction into the numbers of the space groups it allows.
 
     Parameters
@@ -52,8 +56,9 @@ def allowed_numbers(allowed, *, caller="rank"):
     """
     if allowed is None:
         return np.arange(1, 231)
-    single = isinstance(allowed, (str, Integral)) or not isinstance(allowed, Iterable)
-    entries = [allowed] if single else list(allowed)
+    if isinstance(allowed, str) or not isinstance(allowed, Iterable):
+        allowed = [allowed]
+    entries = list(allowed)
     if not entries:
         raise InvalidInputError(
             f"{caller}: allowed is empty, so that no space group is left; give None to allow all."
@@ -62,9 +67,10 @@ def allowed_numbers(allowed, *, caller="rank"):
     return np.unique(np.array(numbers, dtype=np.int64))
 
 
-def _numbers_of(entry, caller):
+def _numbers_of(entry: Any, caller: str) -> Iterable[int]:
     """Return the numbers that one entry of `allowed` stands for."""
-    if isinstance(entry, Integral) and not isinstance(entry, bool) and 1 <= entry <= 230:
+    is_whole = isinstance(entry, int | np.integer) and not isinstance(entry, bool)
+    if is_whole and 1 <= entry <= 230:
         return (int(entry),)
     if isinstance(entry, str):
         if entry in BRAVAIS_LATTICES:

@@ -1,15 +1,18 @@
 """What a fitted classifier of space groups answers."""
 
+from collections.abc import Iterable, Mapping
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, FloatArray, NDArray, ObjectArray
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection import abstain_below as abstain
 from crystalml.model_selection import conformal_sets, conformal_threshold
-from crystalml.symmetry._ranking import rank_table, restrict_probabilities
+from crystalml.symmetry._ranking import Allowed, rank_table, restrict_probabilities
 from crystalml.symmetry._space_group_evidence import (
     evidence_table,
     neighbour_table,
@@ -17,6 +20,10 @@ from crystalml.symmetry._space_group_evidence import (
     with_log_likelihood,
 )
 from crystalml.symmetry._space_groups._entries import as_table, read_entries
+from crystalml.symmetry._space_groups._model import SpaceGroupModel
+
+# A table, rows as dicts, formulas alone, or an array of the columns needed.
+CrystalTable: TypeAlias = pd.DataFrame | Iterable[Any]
 
 # Rows answered at once, which bounds the memory.
 _CHUNK = 2000
@@ -30,7 +37,18 @@ _SMALLEST_SU = np.array([1e-3, 1e-3, 1e-3, 0.05, 0.05, 0.05])
 class SpaceGroupAnswers:
     """Probabilities, lists, sets and explanations from the fitted stages."""
 
-    def predict_proba(self, X):
+    setting: str
+    classes_: NDArray[Any]
+    numbers_: NDArray[np.int64]
+    model_: SpaceGroupModel
+    entries_: pd.DataFrame
+    calibration_scores_: FloatArray
+    if TYPE_CHECKING:
+
+        @property
+        def _parts(self) -> set[str]: ...
+
+    def predict_proba(self, X: CrystalTable) -> FloatArray:
         """Return the probability of each space group.
 
         Parameters
@@ -54,7 +72,7 @@ class SpaceGroupAnswers:
         """
         return self._probabilities(self._table(X))
 
-    def predict(self, X):
+    def predict(self, X: CrystalTable) -> NDArray[Any]:
         """Return the most probable space group of each row.
 
         Parameters
@@ -69,7 +87,7 @@ class SpaceGroupAnswers:
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: CrystalTable) -> FloatArray:
         """Return the logarithm of `predict_proba`.
 
         Parameters
@@ -83,7 +101,7 @@ class SpaceGroupAnswers:
         """
         return np.log(self.predict_proba(X))
 
-    def predict_or_abstain(self, X, abstain_below):
+    def predict_or_abstain(self, X: CrystalTable, abstain_below: float) -> ObjectArray:
         """Return the most probable group, or None where it is not probable enough.
 
         Parameters
@@ -99,7 +117,7 @@ class SpaceGroupAnswers:
         """
         return abstain(self.predict_proba(X), abstain_below, labels=self.classes_)
 
-    def predict_set(self, X, coverage=0.9):
+    def predict_set(self, X: CrystalTable, coverage: float = 0.9) -> list[NDArray[Any]]:
         """Return the groups that cannot be excluded.
 
         Parameters
@@ -133,7 +151,13 @@ class SpaceGroupAnswers:
             for columns, member in zip(order, inside, strict=True)
         ]
 
-    def rank(self, X, k=5, allowed=None, log_likelihood=None):
+    def rank(
+        self,
+        X: CrystalTable,
+        k: int = 5,
+        allowed: Allowed = None,
+        log_likelihood: Mapping[Any, float] | pd.Series | pd.DataFrame | ArrayLike | None = None,
+    ) -> pd.DataFrame:
         """List the most probable space groups of each row.
 
         Parameters
@@ -171,7 +195,9 @@ class SpaceGroupAnswers:
             found = with_log_likelihood(found, self.numbers_, log_likelihood, caller=caller)
         return rank_table(found, self.numbers_, k, allowed, table.index, caller=caller)
 
-    def explain(self, X, k=5, n_neighbours=5):
+    def explain(
+        self, X: CrystalTable, k: int = 5, n_neighbours: int = 5
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Say what the answers rest on.
 
         Parameters
@@ -210,7 +236,7 @@ class SpaceGroupAnswers:
             neighbours.append(neighbour_table(part, self.entries_, n_neighbours, index))
         return pd.concat(evidence, ignore_index=True), pd.concat(neighbours, ignore_index=True)
 
-    def unfamiliarity(self, X):
+    def unfamiliarity(self, X: CrystalTable) -> pd.DataFrame:
         """Say how little the training data resemble each row.
 
         Parameters

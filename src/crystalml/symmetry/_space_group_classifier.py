@@ -1,18 +1,21 @@
 """A ready classifier: the likely space groups of a crystal from its cell and composition."""
 
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from crystalml._progress import progress_bar
+from crystalml._typing import ArrayLike, NDArray, Progress, RandomState
 from crystalml._validation import Interval, StrOptions, check_parameters, check_sample_weight
 from crystalml.crystallography import chemical_system
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 from crystalml.symmetry._labels import spacegroup_numbers
-from crystalml.symmetry._space_group_answers import SpaceGroupAnswers
+from crystalml.symmetry._space_group_answers import CrystalTable, SpaceGroupAnswers
 from crystalml.symmetry._space_group_evidence import entry_table
 from crystalml.symmetry._space_groups._entries import (
     ATOM_COLUMNS,
@@ -134,17 +137,19 @@ default="composition+cell"
 
     def __init__(
         self,
-        inputs="composition+cell",
+        inputs: Literal[
+            "composition+cell", "composition+cell+atoms", "composition", "cell"
+        ] = "composition+cell",
         *,
-        setting="conventional",
-        cv=5,
-        n_trees=150,
-        n_rounds=300,
-        n_candidates=40,
-        random_state=None,
-        n_jobs=None,
-        progress=False,
-    ):
+        setting: Literal["conventional", "primitive"] = "conventional",
+        cv: int = 5,
+        n_trees: int = 150,
+        n_rounds: int = 300,
+        n_candidates: int = 40,
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        progress: Progress = False,
+    ) -> None:
         self.inputs = inputs
         self.setting = setting
         self.cv = cv
@@ -155,7 +160,13 @@ default="composition+cell"
         self.n_jobs = n_jobs
         self.progress = progress
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: CrystalTable,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Learn from crystals of known space group.
 
         Parameters
@@ -256,7 +267,7 @@ default="composition+cell"
         self.calibration_scores_ = 1.0 - found[np.arange(len(rows)), codes[rows]]
 
     @property
-    def _parts(self):
+    def _parts(self) -> set[str]:
         """What is looked at."""
         return _PARTS[self.inputs]
 
@@ -281,14 +292,14 @@ default="composition+cell"
             "n_jobs": self.n_jobs,
         }
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
 
 
-def _plain_labels(y):
+def _plain_labels(y: Any) -> NDArray[Any]:
     """Return labels as an array; whole numbers, of whatever type, as integers."""
     y = column_or_1d(y, warn=True)
     if y.dtype == object and not pd.isna(y).any():

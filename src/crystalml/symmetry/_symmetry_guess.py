@@ -1,5 +1,7 @@
 """Which lattice a formula has, where the table does not say: by a classifier of space groups."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -26,7 +28,8 @@ class SymmetryGuess:
 
     def __init__(self, estimator, *, caller):
         self.caller = caller
-        self.estimator = self.lattice_votes = None
+        self.estimator: Any = None
+        self.lattice_votes: Any = None
         self._given = estimator
 
     def fit(self, rows, lattices, used):

@@ -1,20 +1,30 @@
 """What a fitted two-stage classifier answers."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import FloatArray, MatrixLike, NDArray
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 from crystalml.symmetry._inner_estimators import aligned_probabilities, checked_rows, take_rows
 from crystalml.symmetry._labels import spacegroup_numbers
-from crystalml.symmetry._ranking import allowed_numbers, rank_table
-from crystalml.symmetry._two_stages import most_probable
+from crystalml.symmetry._ranking import Allowed, allowed_numbers, rank_table
+from crystalml.symmetry._two_stages import LabelHierarchy, most_probable
 
 
 class TwoStageAnswers:
     """Predictions from both stages, and the ranked table."""
 
-    def predict(self, X):
+    consistent: bool
+    classes_: NDArray[Any]
+    bravais_classes_: NDArray[Any]
+    bravais_estimator_: Any
+    _hierarchy: LabelHierarchy
+    _second_stage: Any
+
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Return the most probable label of each row.
 
         Parameters
@@ -29,7 +39,7 @@ class TwoStageAnswers:
         most = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> FloatArray:
         """Return the probability of each label.
 
         Parameters
@@ -51,7 +61,7 @@ class TwoStageAnswers:
             of_lattices = most_probable(of_lattices)
         return self._hierarchy.joint(of_lattices, self._second_stage.answer(X, of_lattices))
 
-    def predict_bravais(self, X):
+    def predict_bravais(self, X: MatrixLike) -> NDArray[Any]:
         """Return the most probable Bravais lattice of each row, by the first stage.
 
         Parameters
@@ -66,7 +76,7 @@ class TwoStageAnswers:
         most = self.predict_bravais_proba(X).argmax(axis=1)
         return self.bravais_classes_[most]
 
-    def predict_bravais_proba(self, X):
+    def predict_bravais_proba(self, X: MatrixLike) -> FloatArray:
         """Return the probability of each Bravais lattice, by the first stage.
 
         Parameters
@@ -84,7 +94,7 @@ class TwoStageAnswers:
         X = checked_rows(self, X, reset=False)
         return aligned_probabilities(self.bravais_estimator_, X, self.bravais_classes_)
 
-    def rank(self, X, k=5, allowed=None):
+    def rank(self, X: MatrixLike, k: int = 5, allowed: Allowed = None) -> pd.DataFrame:
         """List the most probable space groups of each row in one table.
 
         Parameters
