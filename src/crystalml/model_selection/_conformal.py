@@ -5,7 +5,7 @@ on. With 230 space groups and splits by compound there always are some, and leav
 would make the promise false.
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
@@ -142,6 +142,14 @@ def _share_of_own(y_proba):
     return (mixed >> np.uint64(11)) * 2.0**-53
 
 
+@overload
+def conformal_threshold(
+    scores: ArrayLike, *, coverage: float = ..., groups: None = ...
+) -> float: ...
+@overload
+def conformal_threshold(
+    scores: ArrayLike, *, coverage: float = ..., groups: ArrayLike
+) -> pd.Series: ...
 def conformal_threshold(
     scores: ArrayLike, *, coverage: float = 0.9, groups: ArrayLike | None = None
 ) -> float | pd.Series:

@@ -106,9 +106,8 @@ def spacegroup_numbers(values):
         return None
     codes, words = pd.factorize(values.astype(str).to_numpy())
     found = [find_spacegroup(word.strip()) for word in words]
-    if any(setting is None for setting in found):
-        return None
-    return np.array([setting.number for setting in found])[codes]
+    known = [setting.number for setting in found if setting is not None]
+    return np.array(known)[codes] if len(known) == len(found) else None
 
 
 def read_crystals(frame, cells, formulas):

@@ -134,7 +134,7 @@ def read_split(split, n_rows, y, groups):
     return [tuple(_row_numbers(side, n_rows) for side in pair) for pair in pairs]
 
 
-def _is_pair(split) -> bool:
+def _is_pair(split: object) -> bool:
     """Whether these are two sides; a list of two arrays is what train_test_split returns."""
     if not isinstance(split, tuple | list) or len(split) != 2:
         return False

@@ -20,7 +20,7 @@ from crystalml.plotting._style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from crystalml._typing import ArrayLike
+    from crystalml._typing import ArrayLike, Formulas
 
 __all__ = ["plot_element_counts", "plot_most_frequent"]
 
@@ -33,7 +33,7 @@ _KINDS = {
 
 
 def plot_element_counts(
-    formulas: ArrayLike, *, n_elements: int = 30, ax: Axes | None = None
+    formulas: Formulas, *, n_elements: int = 30, ax: Axes | None = None
 ) -> Axes:
     """Show in how many formulas each element occurs.
 

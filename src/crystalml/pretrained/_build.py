@@ -1,7 +1,7 @@
 """Fit a ready model by its recipe, and write it with what is known of its training."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import crystalml._version as package_version
 from crystalml.crystallography import chemical_system
@@ -15,7 +15,11 @@ _INPUTS = ("formula", "a", "b", "c", "alpha", "beta", "gamma", "n_atoms")
 
 
 def build_model(
-    recipe: Recipe, path: Path, *, n_jobs: int | None = None, progress: bool | str = "auto"
+    recipe: Recipe,
+    path: Path,
+    *,
+    n_jobs: int | None = None,
+    progress: bool | Literal["auto"] = "auto",
 ) -> None:
     """Fit the model of a recipe and write it to `path` in one step.
 

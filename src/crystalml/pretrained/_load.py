@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from crystalml.exceptions import CrystalmlWarning, PersistenceError
 from crystalml.persistence import load
@@ -16,7 +16,9 @@ from crystalml.pretrained._locations import (
 from crystalml.pretrained._recipes import Recipe, find_recipe
 
 
-def load_pretrained(name: str = "cod-inorganic", *, progress: bool | str = "auto") -> Any:
+def load_pretrained(
+    name: str = "cod-inorganic", *, progress: bool | Literal["auto"] = "auto"
+) -> Any:
     r"""Return a fitted model that is ready to use.
 
     ``"cod-inorganic"`` is a `SpaceGroupClassifier` for cell and composition, fitted to the
@@ -100,7 +102,7 @@ def _check(shipped: Path) -> None:
         )
 
 
-def _from_cache(recipe: Recipe, progress: bool | str) -> Any:
+def _from_cache(recipe: Recipe, progress: bool | Literal["auto"]) -> Any:
     """Load the model from the cache, fitting it first where it is missing or damaged."""
     path = cached_file(recipe)
     if path.is_file():
