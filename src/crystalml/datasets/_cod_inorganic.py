@@ -1,6 +1,7 @@
 """The data set that comes with the package: inorganic cells and space groups from COD."""
 
 from importlib import resources
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from crystalml.exceptions import InvalidInputError
 
 __all__ = ["load_cod_inorganic"]
 
+_Subset: TypeAlias = Literal["ordered", "all"]
+
 TARGET = "spacegroup_number"
 DATA_COLUMNS = ("formula", *CELL_COLUMNS, "volume", "n_atoms")
 # About the entry, and not for a model: the last was derived from the target.
@@ -27,7 +30,17 @@ _LOGICAL = {"ordered": bool, "cell_matches_spacegroup": bool}
 _DTYPES = {"formula": object, "n_atoms": float, **dict.fromkeys(CELL_COLUMNS, float)}
 
 
-def load_cod_inorganic(*, return_X_y=False, as_frame=True, subset="ordered"):
+@overload
+def load_cod_inorganic(
+    *, return_X_y: Literal[False] = ..., as_frame: bool = ..., subset: _Subset = ...
+) -> Bunch: ...
+@overload
+def load_cod_inorganic(
+    *, return_X_y: Literal[True], as_frame: bool = ..., subset: _Subset = ...
+) -> tuple[Any, Any]: ...
+def load_cod_inorganic(
+    *, return_X_y: bool = False, as_frame: bool = True, subset: _Subset = "ordered"
+) -> Bunch | tuple[Any, Any]:
     """Load cells, formulas and space groups of inorganic crystals from COD.
 
     ================= =========================================

@@ -3,13 +3,19 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
+from crystalml._typing import PathLike
 from crystalml.exceptions import InvalidInputError
 from crystalml.io import CODClient, clean_cod_metadata
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["fetch_cod"]
 
@@ -22,17 +28,17 @@ Nucleic Acids Research 40, D420-D427, and the publications of the entries.
 
 
 def fetch_cod(
-    metadata=None,
+    metadata: "pd.DataFrame | PathLike | bytes | None" = None,
     *,
-    ids=None,
-    data_home=None,
-    client=None,
-    clean=None,
-    max_entries=None,
-    method="auto",
-    refresh=False,
-    **search,
-):
+    ids: Iterable[int | str] | None = None,
+    data_home: PathLike | None = None,
+    client: CODClient | None = None,
+    clean: Mapping[str, Any] | None = None,
+    max_entries: int | None = None,
+    method: Literal["auto", "http", "rsync"] = "auto",
+    refresh: bool = False,
+    **search: Any,
+) -> Bunch:
     """Fetch CIFs from the COD: choose by metadata, filter by quality, download what is left.
 
     Metadata and files are cached below `data_home`; a second call with the same arguments makes

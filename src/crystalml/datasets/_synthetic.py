@@ -1,12 +1,14 @@
 """Synthetic crystals of any number whose symmetry is right by construction."""
 
 from numbers import Integral
+from typing import Literal, overload
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
+from crystalml._typing import Integers, RandomState
 from crystalml.crystallography import (
     bravais_lattice,
     cell_volume,
@@ -40,15 +42,35 @@ crystalml.datasets.make_crystals.
 """
 
 
+@overload
 def make_crystals(
-    n_samples=1000,
+    n_samples: int = ...,
     *,
-    space_groups="uniform",
-    length_su=0.0,
-    angle_su=0.0,
-    return_X_y=False,
-    random_state=None,
-):
+    space_groups: Literal["uniform", "cod"] | Integers = ...,
+    length_su: float = ...,
+    angle_su: float = ...,
+    return_X_y: Literal[False] = ...,
+    random_state: RandomState = ...,
+) -> Bunch: ...
+@overload
+def make_crystals(
+    n_samples: int = ...,
+    *,
+    space_groups: Literal["uniform", "cod"] | Integers = ...,
+    length_su: float = ...,
+    angle_su: float = ...,
+    return_X_y: Literal[True],
+    random_state: RandomState = ...,
+) -> tuple[pd.DataFrame, pd.Series]: ...
+def make_crystals(
+    n_samples: int = 1000,
+    *,
+    space_groups: Literal["uniform", "cod"] | Integers = "uniform",
+    length_su: float = 0.0,
+    angle_su: float = 0.0,
+    return_X_y: bool = False,
+    random_state: RandomState = None,
+) -> Bunch | tuple[pd.DataFrame, pd.Series]:
     """Draw cells and formulas of crystals whose space group is right by construction.
 
     A crystal is a space group, atoms on some of its special and general positions, elements,

@@ -6,13 +6,14 @@ from difflib import get_close_matches
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from crystalml._typing import ObjectArray
 from crystalml.exceptions import InvalidInputError
 
 
 class NamedOutputTransformer(TransformerMixin, BaseEstimator):
     """A transformer that names its outputs by `_output_names`, whatever its input is called."""
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Iterable[str] | None = None) -> ObjectArray:
         """Return the names of the output columns.
 
         Parameters

@@ -1,11 +1,14 @@
 """Descriptors of the unit cell."""
 
+from collections.abc import Iterable
 from numbers import Integral
+from typing import Any, Literal, Self, TypeGuard
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._typing import MatrixLike, Transformed
 from crystalml._validation import StrOptions, check_parameters
 from crystalml.crystallography import cell_problems, validate_cells
 from crystalml.descriptors._base import StatelessTransformer, expand_selection
@@ -109,12 +112,18 @@ class CellDescriptors(StatelessTransformer):
     ['b_over_a', 'c_over_a', 'c_over_b', 'anisotropy', 'v_formula']
     """
 
-    def __init__(self, features="default", volume=None, *, on_error="raise"):
+    def __init__(
+        self,
+        features: str | Iterable[str] = "default",
+        volume: str | int | None = None,
+        *,
+        on_error: Literal["raise", "nan"] = "raise",
+    ) -> None:
         self.features = features
         self.volume = volume
         self.on_error = on_error
 
-    def fit(self, X, y=None):  # noqa: ARG002
+    def fit(self, X: MatrixLike, y: Any = None) -> Self:  # noqa: ARG002
         """Check the parameters and the columns; there is nothing to learn.
 
         Parameters
@@ -143,7 +152,7 @@ class CellDescriptors(StatelessTransformer):
         self._cells_and_volumes(validate_data(self, X, reset=True, **_CHECK), volume)
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> Transformed:
         """Compute the descriptors.
 
         Parameters
@@ -265,7 +274,7 @@ def _refuse_text(table, names):
                 ) from None
 
 
-def _is_position(volume):
+def _is_position(volume: Any) -> TypeGuard[int]:
     """Tell a position from False and None."""
     return isinstance(volume, Integral) and not isinstance(volume, bool)
 

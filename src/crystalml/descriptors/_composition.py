@@ -1,13 +1,16 @@
 """Descriptors of the chemical composition."""
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from joblib import Memory
 from scipy import sparse
 from sklearn.utils.validation import check_array, check_memory, validate_data
 
+from crystalml._typing import Charges, MatrixLike, Transformed
 from crystalml._validation import HasMethods, StrOptions, check_parameters
 from crystalml._version import __version__
 from crystalml.crystallography import ELEMENTS
@@ -24,6 +27,9 @@ from crystalml.descriptors._composition_input import (
 )
 from crystalml.descriptors._composition_presets import PRESETS, build_families, gaps_of
 from crystalml.exceptions import FormulaError, SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CALLER = "CompositionDescriptors"
 _CONSTRAINTS = {
@@ -129,14 +135,14 @@ class CompositionDescriptors(StatelessTransformer):
 
     def __init__(
         self,
-        preset="ward2016",
+        preset: str | Iterable[str] = "ward2016",
         *,
-        statistics=None,
-        missing="mean",
-        on_error="raise",
-        charges="refuse",
-        memory=None,
-    ):
+        statistics: str | Iterable[str] | None = None,
+        missing: Literal["mean", "nan", "raise"] = "mean",
+        on_error: Literal["raise", "nan"] = "raise",
+        charges: Charges = "refuse",
+        memory: str | Memory | None = None,
+    ) -> None:
         self.preset = preset
         self.statistics = statistics
         self.missing = missing
@@ -144,7 +150,7 @@ class CompositionDescriptors(StatelessTransformer):
         self.charges = charges
         self.memory = memory
 
-    def fit(self, X, y=None):  # noqa: ARG002
+    def fit(self, X: MatrixLike | Iterable[Any], y: Any = None) -> Self:  # noqa: ARG002
         """Check the parameters and the shape of X; there is nothing to learn.
 
         Parameters
@@ -170,7 +176,7 @@ class CompositionDescriptors(StatelessTransformer):
         self._columns(X, reset=True)
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike | Iterable[Any]) -> Transformed:
         """Compute the descriptors.
 
         Parameters
@@ -209,7 +215,7 @@ class CompositionDescriptors(StatelessTransformer):
         self._refuse(reading.errors, gaps, formulas, rows_of)
         return _fill(families, reading, rows_of)
 
-    def report(self, X):
+    def report(self, X: MatrixLike | Iterable[Any]) -> "pd.DataFrame":
         """Say row by row what was noticed, without raising.
 
         Parameters
@@ -334,7 +340,7 @@ def _distinct_block(formulas, options, strict, charges, versions):  # noqa: ARG0
 @cache
 def _versions():
     """Versions of what the numbers come from, so that a memory forgets with an update."""
-    versions = [__version__]
+    versions: list[str | None] = [__version__]
     for name in ("matminer", "pymatgen"):
         try:
             versions.append(version(name))

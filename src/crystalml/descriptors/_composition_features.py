@@ -4,6 +4,7 @@ A chunk of m formulas of k elements is two arrays of shape (k, m). Every family 
 writes its columns for one chunk, so that nothing larger than a chunk exists beside the output.
 """
 
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from itertools import combinations, pairwise
 from types import MappingProxyType
@@ -52,8 +53,10 @@ class Family:
     labels: tuple[str, ...] = ()
     # Numbers kept per formula and element while at work.
     numbers_per_element = 1
+    # Writes the descriptors of a chunk of formulas, one column for each label.
+    fill: Callable[..., None]
     # Column of an element that lacks data -> the properties it lacks.
-    gaps: dict[int, tuple[str, ...]] = MappingProxyType({})
+    gaps: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
     def begin(self, table):  # noqa: ARG002
         """Look at the whole CSR matrix of amounts; return what fills the columns of a chunk."""

@@ -1,15 +1,18 @@
 """Any featurizer of matminer as a transformer."""
 
 import warnings
+from collections.abc import Iterable
 from copy import copy, deepcopy
 from functools import cache, partial
 from importlib.metadata import version
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import joblib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 
+from crystalml._typing import Transformed
 from crystalml._validation import HasMethods, StrOptions, check_parameters
 from crystalml._version import __version__
 from crystalml.descriptors._base import NamedOutputTransformer
@@ -31,6 +34,9 @@ from crystalml.descriptors._object_column import (
     object_column,
 )
 from crystalml.exceptions import CrystalmlWarning, InvalidInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CALLER = "MatminerDescriptors"
 _COLUMNS = ("structure", "composition", "formula")
@@ -118,14 +124,19 @@ class MatminerDescriptors(NamedOutputTransformer):
     """
 
     def __init__(
-        self, featurizer="ElementProperty:magpie", *, on_error="raise", n_jobs=None, memory=None
-    ):
+        self,
+        featurizer: str | Any = "ElementProperty:magpie",
+        *,
+        on_error: Literal["raise", "nan"] = "raise",
+        n_jobs: int | None = None,
+        memory: str | joblib.Memory | None = None,
+    ) -> None:
         self.featurizer = featurizer
         self.on_error = on_error
         self.n_jobs = n_jobs
         self.memory = memory
 
-    def fit(self, X, y=None):
+    def fit(self, X: Iterable[Any], y: Any = None) -> Self:
         """Copy the featurizer, and fit the copy if it is one that learns.
 
         Parameters
@@ -158,7 +169,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         self.featurizer_ = featurizer
         return self
 
-    def transform(self, X):
+    def transform(self, X: Iterable[Any]) -> Transformed:
         """Compute the features.
 
         Parameters
@@ -189,7 +200,7 @@ class MatminerDescriptors(NamedOutputTransformer):
             self._complain(first_error(errors, values, rows_of))
         return feature_matrix(rows, len(self._output_names()))[rows_of]
 
-    def report(self, X):
+    def report(self, X: Iterable[Any]) -> "pd.DataFrame":
         """Say row by row what the featurizer could not use, without raising.
 
         Parameters
@@ -213,7 +224,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         _, rows_of, _, errors = self._featurize(X)
         return error_report(X, errors, rows_of)
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, with those of the featurizer where it tells them.
 
         Parameters

@@ -1,11 +1,14 @@
 """Descriptors of crystal structures."""
 
+from collections.abc import Iterable
 from functools import partial
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from crystalml._typing import Transformed
 from crystalml._validation import Interval, StrOptions, check_parameters
 from crystalml.descriptors._base import StatelessTransformer, expand_selection
 from crystalml.descriptors._object_column import (
@@ -19,6 +22,9 @@ from crystalml.descriptors._object_column import (
 from crystalml.descriptors._structure_features import Options, describe_crystal, groups_of
 from crystalml.descriptors._structure_input import as_crystal
 from crystalml.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CALLER = "StructureDescriptors"
 _COLUMNS = ("structure", "source")
@@ -163,18 +169,18 @@ class StructureDescriptors(StatelessTransformer):
 
     def __init__(
         self,
-        features="default",
+        features: str | Iterable[str] = "default",
         *,
-        rdf_cutoff=10.0,
-        rdf_bin_width=0.1,
-        bonds="nearest",
-        bond_tolerance=0.1,
-        disorder="average",
-        hydrogens="keep",
-        symmetry_tolerance=0.01,
-        on_error="raise",
-        n_jobs=None,
-    ):
+        rdf_cutoff: float = 10.0,
+        rdf_bin_width: float = 0.1,
+        bonds: Literal["nearest", "covalent"] = "nearest",
+        bond_tolerance: float = 0.1,
+        disorder: Literal["average", "error"] = "average",
+        hydrogens: Literal["keep", "drop"] = "keep",
+        symmetry_tolerance: float = 0.01,
+        on_error: Literal["raise", "nan"] = "raise",
+        n_jobs: int | None = None,
+    ) -> None:
         self.features = features
         self.rdf_cutoff = rdf_cutoff
         self.rdf_bin_width = rdf_bin_width
@@ -186,7 +192,7 @@ class StructureDescriptors(StatelessTransformer):
         self.on_error = on_error
         self.n_jobs = n_jobs
 
-    def fit(self, X, y=None):  # noqa: ARG002
+    def fit(self, X: Iterable[Any], y: Any = None) -> Self:  # noqa: ARG002
         """Check the parameters and the shape of X; there is nothing to learn.
 
         Parameters
@@ -212,7 +218,7 @@ class StructureDescriptors(StatelessTransformer):
         self._column(X, reset=True)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Iterable[Any]) -> Transformed:
         """Compute the descriptors.
 
         Parameters
@@ -259,7 +265,7 @@ class StructureDescriptors(StatelessTransformer):
                 block[row] = result
         return block[rows_of]
 
-    def report(self, X):
+    def report(self, X: Iterable[Any]) -> "pd.DataFrame":
         """Say row by row what was noticed in reading, without raising.
 
         Parameters

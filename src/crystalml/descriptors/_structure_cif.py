@@ -1,5 +1,7 @@
 """The atoms of a CIF, expanded by symmetry to the whole cell, as gemmi reads them."""
 
+from typing import Any
+
 import gemmi
 import numpy as np
 
@@ -77,7 +79,7 @@ def _operations(small):
         raise CIFError(f"its symmetry operations cannot be read: {error}") from error
     number = small.spacegroup_number
     for name in (small.spacegroup_hall, small.spacegroup_hm):
-        setting = find_spacegroup(name) if name else None
+        setting: Any = find_spacegroup(name) if name else None
         if setting is not None:
             break
     else:

@@ -1,5 +1,8 @@
 """From a table of crystals, or COD's metadata, to a numeric matrix: one step, learned in fit."""
 
+from collections.abc import Iterable
+from typing import Any, Literal
+
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
@@ -22,16 +25,16 @@ class ColumnsOfKind:
         Columns with more distinct values than this have many categories.
     """
 
-    def __init__(self, kind, max_categories):
+    def __init__(self, kind: str, max_categories: int) -> None:
         self.kind = kind
         self.max_categories = max_categories
 
-    def __call__(self, X):
+    def __call__(self, X: Any) -> list[Any]:
         """Names (DataFrame) or positions (array) of the columns of this kind."""
         frame = X if hasattr(X, "iloc") else pd.DataFrame(X)
         return [name for name in frame.columns if self._kind(frame[name]) == self.kind]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"ColumnsOfKind({self.kind!r}, {self.max_categories!r})"
 
     def _kind(self, values):
@@ -43,13 +46,13 @@ class ColumnsOfKind:
 
 def table_preprocessor(
     *,
-    exclude=("symmetry", "identifiers"),
-    max_missing=0.5,
-    max_categories=20,
-    many_categories="ordinal",
-    add_indicator=False,
-    scale=True,
-):
+    exclude: str | Iterable[str] | None = ("symmetry", "identifiers"),
+    max_missing: float = 0.5,
+    max_categories: int = 20,
+    many_categories: Literal["ordinal", "drop"] = "ordinal",
+    add_indicator: bool = False,
+    scale: bool = True,
+) -> Pipeline:
     """Build a Pipeline that turns the table, or COD's metadata, into a numeric matrix.
 
     Sparse columns are dropped; numbers are imputed by the median and scaled to zero mean and

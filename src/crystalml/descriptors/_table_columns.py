@@ -1,6 +1,8 @@
 """Which columns of a table a model may learn from, and which it can."""
 
+from collections.abc import Iterable
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from crystalml._schema import CELL_SU_COLUMNS
+from crystalml._typing import MatrixLike, ObjectArray, Transformed
 from crystalml._validation import Interval, check_parameters
 from crystalml.exceptions import InvalidInputError
 
@@ -86,12 +89,17 @@ class TableColumnSelector(TransformerMixin, BaseEstimator):
         "drop_constant": ["boolean"],
     }
 
-    def __init__(self, exclude=("symmetry", "identifiers"), max_missing=0.5, drop_constant=True):
+    def __init__(
+        self,
+        exclude: str | Iterable[str] | None = ("symmetry", "identifiers"),
+        max_missing: float = 0.5,
+        drop_constant: bool = True,
+    ) -> None:
         self.exclude = exclude
         self.max_missing = max_missing
         self.drop_constant = drop_constant
 
-    def fit(self, X, y=None):  # noqa: ARG002 - scikit-learn's signature
+    def fit(self, X: MatrixLike, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
         """Learn which columns stay.
 
         Parameters
@@ -135,7 +143,7 @@ class TableColumnSelector(TransformerMixin, BaseEstimator):
             )
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> Transformed:
         """Return the columns that stay.
 
         Parameters
@@ -162,7 +170,7 @@ class TableColumnSelector(TransformerMixin, BaseEstimator):
         plain = pd.concat(columns, axis=1)
         return plain if hasattr(X, "iloc") else plain.to_numpy()
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Iterable[str] | None = None) -> ObjectArray:
         """Return the names of the columns that stay.
 
         Parameters
