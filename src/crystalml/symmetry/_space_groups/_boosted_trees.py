@@ -18,7 +18,7 @@ from crystalml.symmetry._space_groups._tree_arrays import (
     tree_arrays,
 )
 
-_LARGEST = np.finfo(np.float32).max
+_LARGEST = float(np.finfo(np.float32).max)
 # LightGBM takes numbers from minus this to this for zero; it is its split next to zero, too.
 _ZERO = np.float32(1e-35)
 

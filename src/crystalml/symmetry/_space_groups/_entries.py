@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,9 +53,10 @@ class Entries:
 
         Where no such cell is possible, the cell stays as it is.
         """
-        cells = self.cells + draw * self.cells_su
+        known: Any = self.cells  # who has s.u. has cells
+        cells = known + draw * self.cells_su
         cells = validate_cells(cells, caller="Entries", on_error="nan")
-        return replace(self, cells=np.where(np.isnan(cells), self.cells, cells))
+        return replace(self, cells=np.where(np.isnan(cells), known, cells))
 
 
 def as_table(X, parts, *, caller):

@@ -1,6 +1,6 @@
 """All that is known of rows before any of them is compared with another."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,18 +66,22 @@ class RowFacts(NamedTuple):
         if self.lattices is not None:
             parts.append(self.lattices.columns())
         if self.units is not None:
+            # Who has units has what they were found by.
+            log_units: Any = self.log_units
+            compositions: Any = self.compositions
+            weights: Any = self.unit_weights
             best = self.units[:, 0]
             log_best = np.log(best)
             divides = [best % number == 0 for number in (2, 3, 4)]
             parts.append(
                 np.column_stack(
                     [
-                        self.log_units,
+                        log_units,
                         log_best,
                         *divides,
-                        self.log_units - log_best,
-                        log_best + np.log(self.compositions.sites.n_atoms),
-                        self.unit_weights[:, 0],
+                        log_units - log_best,
+                        log_best + np.log(compositions.sites.n_atoms),
+                        weights[:, 0],
                     ]
                 )
             )
@@ -122,7 +126,7 @@ class FactFinder:
     def fit(self, entries, folds, codes):
         """Learn from training entries and describe them, each as if it were new to its fold."""
         lattices = Lattices.of(entries.cells) if self.with_cell else None
-        compositions = None
+        compositions: Any = None
         if self.with_composition:
             compositions = Compositions.of(entries.amounts, self.elements)
         log_units = units = weights = None

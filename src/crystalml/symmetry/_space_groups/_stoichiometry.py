@@ -165,8 +165,8 @@ def _best_partitions(fractions, features):
         best = scores.argmin(axis=1)
         labels.append(partitions[best])
         counts.append(integers[np.arange(len(best)), best].astype(np.int64))
-    counts = np.concatenate(counts)
-    return np.concatenate(labels), counts // np.gcd.reduce(counts, axis=1)[:, None]
+    every = np.concatenate(counts)
+    return np.concatenate(labels), every // np.gcd.reduce(every, axis=1)[:, None]
 
 
 def _nearest_integers(fractions, partitions):
@@ -201,7 +201,7 @@ def _sharing_costs(features, partitions):
 @cache
 def _set_partitions(n_elements):
     """Return all ways to sort elements into kinds, as labels of shape (n_ways, n_elements)."""
-    ways = [()]
+    ways: list[tuple[int, ...]] = [()]
     for _ in range(n_elements):
         ways = [(*way, kind) for way in ways for kind in range(max(way, default=-1) + 2)]
     return np.array(ways)
