@@ -4,10 +4,10 @@
 ``type: ignore`` fails it where the mistake in the line is no longer noticed.
 """
 
-from typing import assert_type
+from typing import Any, assert_type
 
 import crystalml
-from crystalml._typing import BoolArray, FloatArray, IntArray, ObjectArray
+from crystalml._typing import BoolArray, FloatArray, IntArray, NDArray, ObjectArray
 from crystalml.crystallography import (
     SpaceGroupSetting,
     cell_volume,
@@ -21,6 +21,12 @@ from crystalml.crystallography import (
     spacegroup_number,
     spacegroup_symbol,
     validate_cells,
+)
+from crystalml.model_selection import (
+    ModelComparison,
+    compare_models,
+    conformal_threshold,
+    hierarchical_accuracy,
 )
 
 CELL = [4.0, 4.0, 4.02, 90.0, 90.0, 90.0]
@@ -48,6 +54,27 @@ def right() -> None:
     assert_type(crystalml.CODClient(offline=True).url(1000041), str)
 
 
+def of_models(
+    classifier: crystalml.MLPNetClassifier,
+    regressor: crystalml.NetEnsembleRegressor,
+    ranker: crystalml.SpaceGroupClassifier,
+    cells: crystalml.LatticeParameterRegressor,
+    X: FloatArray,
+) -> None:
+    """What fitted models answer; checked, never run."""
+    assert_type(classifier.fit(X, [14, 62]), crystalml.MLPNetClassifier)
+    assert_type(classifier.predict_proba(X), FloatArray)
+    assert_type(regressor.predict(X), FloatArray)
+    assert_type(regressor.predict(X, return_std=True), tuple[FloatArray, FloatArray])
+    assert_type(ranker.predict_set([{"formula": "NaCl"}]), list[NDArray[Any]])
+    assert_type(cells.predict(["NaCl"]), FloatArray)
+    assert_type(conformal_threshold([0.2, 0.4]), float)
+    assert_type(hierarchical_accuracy([225], [227]), float)
+    models = {"net": classifier, "ranker": ranker}
+    assert_type(compare_models(models, X, [14, 62], cv=[([0], [1])]), ModelComparison)
+    crystalml.NetEnsembleClassifier(crystalml.MLPNetClassifier(class_weight={"cF": 2}))
+
+
 def wrong() -> None:
     """Mistakes that a checker must find; never run."""
     cell_volume(None)  # type: ignore[call-overload]  # a mistake on purpose
@@ -56,4 +83,9 @@ def wrong() -> None:
     crystalml.CellDescriptors(on_error="ignore")  # type: ignore[arg-type]  # a mistake on purpose
     crystalml.read_cif(62)  # type: ignore[arg-type]  # a mistake on purpose
     crystalml.read_cifs("folder", jobs=2)  # type: ignore[call-arg]  # a mistake on purpose
+    crystalml.load("model", max_size="1 GB")  # type: ignore[arg-type]  # a mistake on purpose
+    crystalml.log_volume("MLP")  # type: ignore[arg-type]  # a mistake on purpose
+    crystalml.MLPNetClassifier(activation="logistic")  # type: ignore[arg-type]  # a mistake
+    crystalml.SpaceGroupClassifier("formula")  # type: ignore[arg-type]  # a mistake on purpose
+    hierarchical_accuracy([1], [2], level="holohedry")  # type: ignore[arg-type]  # a mistake
     crystalml.SpaceGroupClasifier()  # type: ignore[attr-defined]  # a mistake on purpose

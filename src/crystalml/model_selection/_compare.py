@@ -44,7 +44,7 @@ _CALLER = "compare_models"
 
 
 def compare_models(
-    models: Mapping[str, Estimator],
+    models: Mapping[str, Any],  # estimators; checkers call a mixture of them objects
     X: MatrixLike,
     y: ArrayLike,
     *,
