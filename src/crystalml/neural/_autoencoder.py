@@ -1,11 +1,23 @@
 """Descriptors that a net learns from other descriptors, without labels."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from crystalml._typing import (
+    ArrayLike,
+    FloatArray,
+    NDArray,
+    Progress,
+    RandomState,
+    Splitter,
+    Transformed,
+)
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
@@ -13,6 +25,7 @@ from crystalml.neural._batches import apply_in_double
 from crystalml.neural._documentation import document_common
 from crystalml.neural._mlp import hidden_sizes
 from crystalml.neural._modules import ACTIVATIONS, Autoencoder, RegressionLoss
+from crystalml.neural._parameter_types import Activation, Optimizer, Scheduler
 
 _FLOATS = [np.float64, np.float32]
 _CONSTANT = 1e-13  # a spread below this share of the largest value is rounding
@@ -108,30 +121,30 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
     def __init__(
         self,
-        n_components=16,
-        hidden_layer_sizes=(128, 64),
+        n_components: int = 16,
+        hidden_layer_sizes: int | Sequence[int] = (128, 64),
         *,
-        activation="silu",
-        noise=0.1,
-        dropout=0.0,
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        scheduler=None,
-        batch_size=64,
-        max_epochs=200,
-        patience=15,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        activation: Activation = "silu",
+        noise: float = 0.1,
+        dropout: float = 0.0,
+        optimizer: Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        scheduler: Scheduler = None,
+        batch_size: int = 64,
+        max_epochs: int = 200,
+        patience: int | None = 15,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -155,7 +168,9 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.progress = progress
         self.verbose = verbose
 
-    def fit(self, X, y=None, groups=None):
+    def fit(  # type: ignore[override]  # without a target there are no weights in between
+        self, X: ArrayLike, y: object = None, groups: ArrayLike | None = None
+    ) -> Self:
         """Learn the descriptors.
 
         Parameters
@@ -183,7 +198,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self._train(rows, rows, None, *parts, previous=goes_on)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Transformed:
         """Return the learned descriptors.
 
         Parameters
@@ -200,7 +215,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         X = self._checked(X, reset=False)
         return self._run(self.net_.module_.encoder, self._standardised(X)).astype(X.dtype)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return the rows that the decoder makes of learned descriptors.
 
         Parameters
@@ -214,16 +229,17 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             In the columns and units of `fit`.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=_FLOATS, input_name="X", estimator=self)
-        if X.shape[1] != self._n_features_out:
+        components = check_array(X, dtype=_FLOATS, input_name="X", estimator=self)
+        if components.shape[1] != self._n_features_out:
             raise InvalidInputError(
-                f"{type(self).__name__}: inverse_transform got {X.shape[1]} columns, but there "
-                f"are {self._n_features_out} learned descriptors. Give what transform returned."
+                f"{type(self).__name__}: inverse_transform got {components.shape[1]} columns, but "
+                f"there are {self._n_features_out} learned descriptors. Give what transform "
+                "returned."
             )
-        rows = self._run(self.net_.module_.decoder, X.astype(np.float64, order="C"))
-        return (rows * self.scale_ + self.mean_).astype(X.dtype)
+        rows = self._run(self.net_.module_.decoder, components.astype(np.float64, order="C"))
+        return (rows * self.scale_ + self.mean_).astype(components.dtype)
 
-    def reconstruction_error(self, X):
+    def reconstruction_error(self, X: ArrayLike) -> FloatArray:
         """Return how far each row is from what encoder and decoder make of it.
 
         Rows unlike those of `fit` usually come back badly, so that a large error warns of rows
@@ -245,7 +261,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         rows = self._standardised(self._checked(X, reset=False))
         return np.mean((self._run(self.net_.module_, rows) - rows) ** 2, axis=1)
 
-    def score(self, X, y=None):  # noqa: ARG002
+    def score(self, X: ArrayLike, y: object = None) -> float:  # noqa: ARG002
         """Return minus the mean of `reconstruction_error`, for searches over parameters.
 
         Parameters
@@ -283,7 +299,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _strata(self, rows):
         return np.zeros(len(rows), dtype=np.int64)
 
-    def _checked(self, X, **checks):
+    def _checked(self, X: Any, **checks: Any) -> np.ndarray:
         """Check the rows, and name the column of a value that is not finite."""
         X = validate_data(self, X, dtype=_FLOATS, ensure_all_finite=False, **checks)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -327,7 +343,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """Run a part of the net in double precision: what BLAS rounds depends on the batch."""
         return apply_in_double(self.net_, rows, _values, n_threads=self.n_threads, module=part)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -1,11 +1,13 @@
 """What all net estimators share; they differ in their module, defaults and extras."""
 
 from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from crystalml._typing import ArrayLike
 from crystalml._validation import (
     HasMethods,
     Interval,
@@ -54,9 +56,17 @@ class BaseNetEstimator(BaseEstimator):
     ``_module_parameters``, and the constraints of its own parameters in ``_own_constraints``.
     """
 
-    _own_constraints = {}  # noqa: RUF012
+    _own_constraints: ClassVar[dict[str, list[Any]]] = {}
+    net_: Any
+    n_features_in_: int
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -89,7 +99,7 @@ class BaseNetEstimator(BaseEstimator):
         self._train(X, target, weight, train_rows, valid_rows, previous=goes_on)
         return self
 
-    def _validated(self, X, y, goes_on, **checks):
+    def _validated(self, X: Any, y: Any, goes_on: bool, **checks: Any) -> tuple[np.ndarray, Any]:
         """Check inputs and target; float32 inputs in rows are used as they are."""
         return validate_data(
             self, X, y, reset=not goes_on, dtype=np.float32, order="C", **checks, **self._y_checks
@@ -191,7 +201,7 @@ class BaseNetEstimator(BaseEstimator):
         self._train(X, target, weight, used, None, previous=goes_on, epochs=1)
         return self
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
     def _net_state(self, *, with_optimizer):

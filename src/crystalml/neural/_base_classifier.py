@@ -1,12 +1,16 @@
 """What all net classifiers share."""
 
+from typing import Any, ClassVar, Self
+
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Bunch
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, FloatArray, NDArray, RandomState
 from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
@@ -18,13 +22,19 @@ from crystalml.neural._uncertainty import probability_uncertainty
 class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
     """Any labels in, probabilities in the order of ``classes_`` out."""
 
-    _criterion = ClassificationLoss
-    _y_checks = {}  # noqa: RUF012
+    _y_checks: ClassVar[dict[str, Any]] = {}
+    classes_: NDArray[Any]
     _own_constraints = {  # noqa: RUF012
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Pass once over some rows, going on from the net as it is.
 
         There is no validation and no scheduler here. The first call fixes the labels.
@@ -57,7 +67,7 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
             )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of each row.
 
         Parameters
@@ -72,7 +82,7 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         codes = self._apply(X, _largest)
         return self.classes_[codes]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each class.
 
         Parameters
@@ -87,7 +97,7 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         """
         return self._apply(X, _probabilities)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Return the logarithm of the probability of each class.
 
         Parameters
@@ -102,7 +112,9 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         """
         return self._apply(X, _log_probabilities)
 
-    def sample_predictions(self, X, n_samples=50, random_state=None):
+    def sample_predictions(
+        self, X: ArrayLike, n_samples: int = 50, random_state: RandomState = None
+    ) -> FloatArray:
         """Predict probabilities several times with dropout switched on (Monte-Carlo dropout [1]_).
 
         Parameters
@@ -127,7 +139,9 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         """
         return np.stack(list(self._passes(X, n_samples, random_state)))
 
-    def dropout_uncertainty(self, X, n_samples=50, random_state=None):
+    def dropout_uncertainty(
+        self, X: ArrayLike, n_samples: int = 50, random_state: RandomState = None
+    ) -> Bunch:
         """Return how uncertain the classes are, from samples with dropout switched on.
 
         Parameters
@@ -161,6 +175,10 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
             n_threads=self.n_threads,
             caller=type(self).__name__,
         )
+
+    @property
+    def _criterion(self):
+        return ClassificationLoss
 
     @property
     def _n_outputs(self):

@@ -1,13 +1,19 @@
 """What all net regressors share."""
 
+from collections.abc import Sequence
+from typing import Literal, Self, overload
+
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils import Bunch, Tags
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, FloatArray, RandomState
 from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._heads import make_head, tails
+from crystalml.neural._parameter_types import Head
 from crystalml.neural._sampling import dropout_passes
 from crystalml.neural._uncertainty import total_uncertainty
 
@@ -19,15 +25,17 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
     its module has as many outputs as it is asked for.
     """
 
-    head = "point"
-    quantiles = None
+    head: Head = "point"
+    quantiles: Sequence[float] | None = None
     _y_checks = {"multi_output": True, "y_numeric": True}  # noqa: RUF012
     _own_constraints = {  # noqa: RUF012
         "head": [StrOptions({"point", "gaussian", "quantile"})],
         "quantiles": ["array-like", None],
     }
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Pass once over some rows, going on from the net as it is.
 
         There is no validation and no scheduler here. The first call fixes ``target_mean_`` and
@@ -49,7 +57,17 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = ...) -> FloatArray: ...
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+    def predict(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Return the predicted targets.
 
         Parameters
@@ -77,7 +95,9 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         y = self._shaped(self._head.centre(values))
         return (y, self._shaped(self._head.std(values))) if return_std else y
 
-    def predict_quantiles(self, X, quantiles=None):
+    def predict_quantiles(
+        self, X: ArrayLike, quantiles: Sequence[float] | None = None
+    ) -> FloatArray:
         """Return quantiles of the predicted distribution of the targets.
 
         Parameters
@@ -97,7 +117,7 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         name = type(self).__name__
         return self._shaped(self._head.quantiles(self._describe(X), quantiles, caller=name))
 
-    def predict_interval(self, X, coverage=0.9):
+    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> FloatArray:
         """Return the central interval that should hold the target with some probability.
 
         The net alone vouches for it, and nets are often too sure:
@@ -117,7 +137,9 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         """
         return self.predict_quantiles(X, tails(coverage, caller=type(self).__name__))
 
-    def sample_predictions(self, X, n_samples=50, random_state=None):
+    def sample_predictions(
+        self, X: ArrayLike, n_samples: int = 50, random_state: RandomState = None
+    ) -> FloatArray:
         """Predict several times with dropout switched on (Monte-Carlo dropout [1]_).
 
         Parameters
@@ -142,7 +164,9 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         passes = self._passes(X, n_samples, random_state)
         return np.stack([self._shaped(self._head.centre(values)) for values in passes])
 
-    def dropout_uncertainty(self, X, n_samples=50, random_state=None):
+    def dropout_uncertainty(
+        self, X: ArrayLike, n_samples: int = 50, random_state: RandomState = None
+    ) -> Bunch:
         """Return mean and standard deviation over samples with dropout switched on.
 
         Parameters
@@ -248,7 +272,7 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
     def _strata(self, target):
         return np.zeros(len(target), dtype=np.int64)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

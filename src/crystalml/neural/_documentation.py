@@ -3,6 +3,9 @@
 import inspect
 import re
 from ast import literal_eval
+from typing import TypeVar
+
+EstimatorClass = TypeVar("EstimatorClass", bound=type)
 
 COMMON_PARAMETERS = """
 optimizer : {"adam", "adamw", "rmsprop", "sgd"} or type, default="adam"
@@ -93,7 +96,7 @@ quantiles_ : ndarray of shape (n_quantiles,) or None
 """.strip("\n")
 
 
-def document_common(estimator_class):
+def document_common(estimator_class: EstimatorClass) -> EstimatorClass:
     """Fill the shared parameters and attributes into the docstring of an estimator class.
 
     Defaults are those of its signature, where they differ from the ones written above.
@@ -106,7 +109,7 @@ def document_common(estimator_class):
         ("{head_attributes}", HEAD_ATTRIBUTES),
     ):
         lines = text.replace("\n", f"\n{indent}")
-        estimator_class.__doc__ = estimator_class.__doc__.replace(mark, lines)
+        estimator_class.__doc__ = (estimator_class.__doc__ or "").replace(mark, lines)
     return estimator_class
 
 

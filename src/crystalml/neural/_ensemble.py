@@ -1,6 +1,7 @@
 """What ensembles of nets share: members of the same kind, each with its own seed."""
 
 from numbers import Integral
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from crystalml._progress import progress_bar
+from crystalml._typing import ArrayLike
 from crystalml._validation import Interval, StrOptions, check_parameters, check_sample_weight
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._holdout import group_codes
@@ -32,9 +34,15 @@ class BaseNetEnsemble(BaseEstimator):
     from all members in ``_set_aside``, and what is done with these at the end in ``_conclude``.
     """
 
-    _own_constraints = {}  # noqa: RUF012
+    _own_constraints: ClassVar[dict[str, list[Any]]] = {}
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train all members.
 
         Parameters
@@ -102,7 +110,9 @@ class BaseNetEnsemble(BaseEstimator):
         )
         return list(bar)
 
-    def _validated(self, X, y, **checks):
+    def _validated(
+        self, X: Any, y: Any, **checks: Any
+    ) -> tuple[np.ndarray | pd.DataFrame, np.ndarray]:
         """Check inputs and target once for all members, except what only they understand."""
         if _has_text(X):
             X, y = validate_data(self, X, y, skip_check_array=True)

@@ -1,8 +1,12 @@
 """Several net classifiers as one, which know what they disagree on."""
 
+from typing import Any, ClassVar
+
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Bunch
 
+from crystalml._typing import ArrayLike, FloatArray, NDArray, Progress, RandomState
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._ensemble import BaseNetEnsemble
 from crystalml.neural._mlp import MLPNetClassifier
@@ -86,19 +90,20 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
     """
 
     _member_class = BaseNetClassifier
-    _y_checks = {}  # noqa: RUF012
+    _y_checks: ClassVar[dict[str, Any]] = {}
+    classes_: NDArray[Any]
     _by_class = True
 
     def __init__(
         self,
-        estimator=None,
-        n_members=5,
+        estimator: BaseNetClassifier | None = None,
+        n_members: int = 5,
         *,
-        bootstrap=False,
-        n_jobs=None,
-        random_state=None,
-        progress=False,
-    ):
+        bootstrap: bool = False,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        progress: Progress = False,
+    ) -> None:
         self.estimator = estimator
         self.n_members = n_members
         self.bootstrap = bootstrap
@@ -106,7 +111,7 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
         self.random_state = random_state
         self.progress = progress
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the label of the highest mean probability.
 
         Parameters
@@ -121,7 +126,7 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
         probability = self.predict_proba(X)
         return self.classes_[probability.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the mean of the members' probabilities.
 
         Parameters
@@ -137,7 +142,7 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
         first, *others = self._samples(X)
         return sum(others, first) / len(self.estimators_)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Return the logarithm of the mean of the members' probabilities.
 
         Parameters
@@ -154,7 +159,7 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
         logarithms = [member.predict_log_proba(X) for member in self.estimators_]
         return np.logaddexp.reduce(logarithms) - np.log(len(logarithms))
 
-    def predict_uncertainty(self, X):
+    def predict_uncertainty(self, X: ArrayLike) -> Bunch:
         """Return how sure the members are, each on its own and together.
 
         Parameters

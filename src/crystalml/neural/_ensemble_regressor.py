@@ -1,11 +1,15 @@
 """Several net regressors as one, with intervals that hold what they promise."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Literal, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, FloatArray, Progress, RandomState
 from crystalml._validation import Interval
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_regressor import BaseNetRegressor
@@ -110,15 +114,15 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
 
     def __init__(
         self,
-        estimator=None,
-        n_members=5,
+        estimator: BaseNetRegressor | None = None,
+        n_members: int = 5,
         *,
-        bootstrap=False,
-        calibration_fraction=0.2,
-        n_jobs=None,
-        random_state=None,
-        progress=False,
-    ):
+        bootstrap: bool = False,
+        calibration_fraction: float | None = 0.2,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        progress: Progress = False,
+    ) -> None:
         self.estimator = estimator
         self.n_members = n_members
         self.bootstrap = bootstrap
@@ -127,7 +131,17 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
         self.random_state = random_state
         self.progress = progress
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = ...) -> FloatArray: ...
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+    def predict(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Return the mean of the members' predictions.
 
         Parameters
@@ -157,7 +171,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
         known = self.predict_uncertainty(X)
         return known.mean, known.std
 
-    def predict_uncertainty(self, X):
+    def predict_uncertainty(self, X: ArrayLike) -> Bunch:
         """Return mean, spread of the members and predicted scatter of the target.
 
         Parameters
@@ -185,7 +199,9 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
             for values in self._samples(self._checked(X))
         )
 
-    def predict_quantiles(self, X, quantiles=None):
+    def predict_quantiles(
+        self, X: ArrayLike, quantiles: Sequence[float] | None = None
+    ) -> FloatArray:
         """Return quantiles as the members see them, without calibration.
 
         Parameters
@@ -206,7 +222,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
         values, name = self._describe(self._checked(X)), type(self).__name__
         return self._shaped(self._head.quantiles(values, quantiles, caller=name))
 
-    def predict_interval(self, X, coverage=0.9):
+    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> FloatArray:
         """Return intervals that hold the target of a share `coverage` of new rows.
 
         Their width comes from the rows that `calibration_fraction` kept from the members: the same

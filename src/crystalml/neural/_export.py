@@ -1,5 +1,7 @@
 """Nets with what follows them, as one torch module: what a file for other run times holds."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -92,22 +94,23 @@ def exportable(estimator, scalers, *, caller):
     InvalidInputError
         If the net is no plain classifier or regressor.
     """
+    end: Any = None
     if isinstance(estimator, BaseNetClassifier):
         end = Probabilities(estimator)
     elif isinstance(estimator, BaseNetRegressor):
         end = Predictions(estimator)
-    else:
-        end = None
-    width = estimator.n_features_in_
-    with torch.no_grad():
-        plain = end is not None and torch.is_tensor(end.net(torch.zeros(2, width)))
-    if not plain:
+    if end is None or not _gives_one_tensor(end.net, estimator.n_features_in_):
         raise InvalidInputError(
             f"{caller}: {type(estimator).__name__} is no classifier or regressor with one output "
             "per class or target; nets such as MLPNetClassifier and WideDeepNetRegressor are."
         )
     module = nn.Sequential(*(Standardise(*scaler) for scaler in scalers), end).cpu().eval()
     return module, end.outputs
+
+
+def _gives_one_tensor(net, n_features):
+    with torch.no_grad():
+        return torch.is_tensor(net(torch.zeros(2, n_features)))
 
 
 def onnx_program(module, outputs, n_features):

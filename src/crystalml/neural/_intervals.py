@@ -1,13 +1,16 @@
 """Intervals through the layers that people put around a regressor."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
+from crystalml._typing import Estimator, MatrixLike, NDArray
 from crystalml.exceptions import InvalidInputError
 
 
-def predict_interval(model, X, coverage=0.9):
+def predict_interval(model: Estimator, X: MatrixLike, coverage: float = 0.9) -> NDArray[Any]:
     """Return the intervals of a regressor inside pipelines and target transformations.
 
     scikit-learn's ``Pipeline`` and ``TransformedTargetRegressor`` do not pass on

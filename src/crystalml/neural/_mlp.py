@@ -1,13 +1,20 @@
 """Multilayer perceptrons as scikit-learn estimators."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any
 
+import numpy as np
+
+from crystalml._typing import Progress, RandomState, Splitter
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
+from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
 from crystalml.neural._documentation import document_common
 from crystalml.neural._modules import ACTIVATIONS, MLP
+from crystalml.neural._parameter_types import Activation, ClassWeight, Head, Optimizer, Scheduler
 
 _MLP_CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -21,7 +28,7 @@ def hidden_sizes(estimator, parameter="hidden_layer_sizes"):
     """Return a parameter that holds sizes of layers as a tuple, or raise."""
     given = getattr(estimator, parameter)
     sizes = (given,) if isinstance(given, Integral) else tuple(given)
-    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+    if not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
         raise InvalidInputError(
             f"{type(estimator).__name__}: {parameter} must be whole numbers >= 1, got {given!r}; "
             "give e.g. (64, 32), or () for no such layer."
@@ -29,7 +36,7 @@ def hidden_sizes(estimator, parameter="hidden_layer_sizes"):
     return tuple(int(size) for size in sizes)
 
 
-class _MLPParameters:
+class _MLPParameters(BaseNetEstimator):
     """Turns the parameters of an MLP estimator into those of its torch module."""
 
     _module_class = MLP
@@ -109,30 +116,30 @@ class MLPNetClassifier(_MLPParameters, BaseNetClassifier):
 
     def __init__(
         self,
-        hidden_layer_sizes=(64, 32),
+        hidden_layer_sizes: int | Sequence[int] = (64, 32),
         *,
-        activation="relu",
-        dropout=0.3,
-        batch_normalization=False,
-        class_weight=None,
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        scheduler=None,
-        batch_size=64,
-        max_epochs=200,
-        patience=15,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        activation: Activation = "relu",
+        dropout: float = 0.3,
+        batch_normalization: bool = False,
+        class_weight: ClassWeight = None,
+        optimizer: Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        scheduler: Scheduler = None,
+        batch_size: int = 64,
+        max_epochs: int = 200,
+        patience: int | None = 15,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
@@ -220,31 +227,31 @@ class MLPNetRegressor(_MLPParameters, BaseNetRegressor):
 
     def __init__(
         self,
-        hidden_layer_sizes=(64, 32),
+        hidden_layer_sizes: int | Sequence[int] = (64, 32),
         *,
-        activation="relu",
-        dropout=0.0,
-        batch_normalization=False,
-        head="point",
-        quantiles=None,
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        scheduler=None,
-        batch_size=64,
-        max_epochs=200,
-        patience=15,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+        batch_normalization: bool = False,
+        head: Head = "point",
+        quantiles: Sequence[float] | None = None,
+        optimizer: Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        scheduler: Scheduler = None,
+        batch_size: int = 64,
+        max_epochs: int = 200,
+        patience: int | None = 15,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout

@@ -1,6 +1,8 @@
 """Symmetry class and volume from one net, as a scikit-learn estimator."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import torch
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike, FloatArray, NDArray, Progress, RandomState, Splitter
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_classifier import BaseNetClassifier
@@ -15,6 +18,7 @@ from crystalml.neural._documentation import document_common
 from crystalml.neural._mlp import hidden_sizes
 from crystalml.neural._modules import ACTIVATIONS
 from crystalml.neural._multi_task_module import TwoTaskLoss, TwoTaskNet
+from crystalml.neural._parameter_types import Activation, ClassWeight, Optimizer, Scheduler
 from crystalml.neural._sampling import dropout_passes
 from crystalml.neural._two_targets import TwoTargets
 
@@ -132,32 +136,32 @@ class MultiTaskNet(BaseNetClassifier):
 
     def __init__(
         self,
-        hidden_layer_sizes=(64, 32),
+        hidden_layer_sizes: int | Sequence[int] = (64, 32),
         *,
-        head_layer_sizes=(32,),
-        volume_weight=1.0,
-        activation="relu",
-        dropout=0.1,
-        batch_normalization=False,
-        class_weight=None,
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        scheduler=None,
-        batch_size=64,
-        max_epochs=200,
-        patience=15,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        head_layer_sizes: int | Sequence[int] = (32,),
+        volume_weight: float | Literal["learned"] = 1.0,
+        activation: Activation = "relu",
+        dropout: float = 0.1,
+        batch_normalization: bool = False,
+        class_weight: ClassWeight = None,
+        optimizer: Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        scheduler: Scheduler = None,
+        batch_size: int = 64,
+        max_epochs: int = 200,
+        patience: int | None = 15,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.head_layer_sizes = head_layer_sizes
         self.volume_weight = volume_weight
@@ -183,7 +187,13 @@ class MultiTaskNet(BaseNetClassifier):
         self.progress = progress
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net on both tasks.
 
         Parameters
@@ -205,7 +215,7 @@ class MultiTaskNet(BaseNetClassifier):
         """
         return super().fit(X, y, sample_weight=sample_weight, groups=groups)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> pd.DataFrame | NDArray[Any]:
         """Return the most probable label and the volume of each row.
 
         Parameters
@@ -228,7 +238,7 @@ class MultiTaskNet(BaseNetClassifier):
         columns = [pd.Series(labels, index=index), pd.Series(volumes, index=index)]
         return pd.concat(columns, axis=1, keys=self.target_names_)
 
-    def predict_volume(self, X):
+    def predict_volume(self, X: ArrayLike) -> FloatArray:
         """Return the volume of each row.
 
         Parameters
@@ -249,7 +259,7 @@ class MultiTaskNet(BaseNetClassifier):
             )
         return self._in_units(super()._apply(X, _volume))
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy of the class; `predict_volume` and any metric judge the volume.
 
         Parameters
@@ -319,7 +329,7 @@ class MultiTaskNet(BaseNetClassifier):
         return super()._split(X, y.labels, target, groups, used)
 
     @property
-    def loss_weights_(self):
+    def loss_weights_(self) -> FloatArray:
         """What the losses of class and volume were multiplied with, at the kept epoch."""
         check_is_fitted(self)
         learned = self.net_.module_.log_variances

@@ -1,8 +1,16 @@
 """TabNet as scikit-learn estimators."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sklearn.frozen import FrozenEstimator
+
+from crystalml._typing import ArrayLike, Progress, RandomState, Splitter
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
+from crystalml.neural._parameter_types import ClassWeight, Head, Optimizer, Scheduler
 from crystalml.neural._tabnet_documentation import document_tabnet
+from crystalml.neural._tabnet_pretrainer import TabNetPretrainer
 from crystalml.neural._tabnet_supervised import SUPERVISED_CONSTRAINTS, SupervisedTabNet
 
 
@@ -79,40 +87,40 @@ class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
 
     def __init__(
         self,
-        n_d=64,
-        n_a=64,
-        n_steps=5,
+        n_d: int = 64,
+        n_a: int = 64,
+        n_steps: int = 5,
         *,
-        gamma=1.5,
-        lambda_sparse=1e-4,
-        mask_type="sparsemax",
-        n_independent=2,
-        n_shared=2,
-        virtual_batch_size=128,
-        momentum=0.02,
-        max_gradient_norm=1.0,
-        categorical_features="from_dtype",
-        embedding_dim=1,
-        pretrained=None,
-        class_weight=None,
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        scheduler="step",
-        batch_size=1024,
-        max_epochs=200,
-        patience=30,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        gamma: float = 1.5,
+        lambda_sparse: float = 1e-4,
+        mask_type: Literal["entmax", "sparsemax"] = "sparsemax",
+        n_independent: int = 2,
+        n_shared: int = 2,
+        virtual_batch_size: int = 128,
+        momentum: float = 0.02,
+        max_gradient_norm: float | None = 1.0,
+        categorical_features: Literal["from_dtype"] | ArrayLike | None = "from_dtype",
+        embedding_dim: int | Sequence[int] = 1,
+        pretrained: TabNetPretrainer | FrozenEstimator | None = None,
+        class_weight: ClassWeight = None,
+        optimizer: Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        scheduler: Scheduler = "step",
+        batch_size: int = 1024,
+        max_epochs: int = 200,
+        patience: int | None = 30,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.n_d = n_d
         self.n_a = n_a
         self.n_steps = n_steps
@@ -200,41 +208,41 @@ class TabNetRegressor(SupervisedTabNet, BaseNetRegressor):
 
     def __init__(
         self,
-        n_d=64,
-        n_a=64,
-        n_steps=5,
+        n_d: int = 64,
+        n_a: int = 64,
+        n_steps: int = 5,
         *,
-        gamma=1.5,
-        lambda_sparse=1e-4,
-        mask_type="sparsemax",
-        n_independent=2,
-        n_shared=2,
-        virtual_batch_size=128,
-        momentum=0.02,
-        max_gradient_norm=1.0,
-        categorical_features="from_dtype",
-        embedding_dim=1,
-        pretrained=None,
-        head="point",
-        quantiles=None,
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        scheduler="step",
-        batch_size=1024,
-        max_epochs=200,
-        patience=30,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        gamma: float = 1.5,
+        lambda_sparse: float = 1e-4,
+        mask_type: Literal["entmax", "sparsemax"] = "sparsemax",
+        n_independent: int = 2,
+        n_shared: int = 2,
+        virtual_batch_size: int = 128,
+        momentum: float = 0.02,
+        max_gradient_norm: float | None = 1.0,
+        categorical_features: Literal["from_dtype"] | ArrayLike | None = "from_dtype",
+        embedding_dim: int | Sequence[int] = 1,
+        pretrained: TabNetPretrainer | FrozenEstimator | None = None,
+        head: Head = "point",
+        quantiles: Sequence[float] | None = None,
+        optimizer: Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        scheduler: Scheduler = "step",
+        batch_size: int = 1024,
+        max_epochs: int = 200,
+        patience: int | None = 30,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.n_d = n_d
         self.n_a = n_a
         self.n_steps = n_steps

@@ -1,7 +1,5 @@
 """Categorical columns as codes: which they are, what they hold, and what is new in them."""
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
@@ -100,7 +98,7 @@ def _position(column, names, n_columns, caller):
     """Return the position of one named column, or raise."""
     if isinstance(column, str) and column in names:
         return names.index(column)
-    if isinstance(column, Integral) and 0 <= column < n_columns:
+    if isinstance(column, int | np.integer) and 0 <= column < n_columns:
         return int(column)
     remedy = f"its names are {names!r}" if names else "its columns have no names"
     raise InvalidInputError(

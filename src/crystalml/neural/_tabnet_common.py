@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import ArrayLike
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
+from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._batches import PREDICTION_ROWS, apply_in_double, as_tensor
 from crystalml.neural._tabnet_columns import (
     as_columns,
@@ -46,10 +48,10 @@ class TabNetExplanation(NamedTuple):
     contributions: np.ndarray
 
 
-class TabNetParameters:
+class TabNetParameters(BaseNetEstimator):
     """Parameters, categorical columns and explanations of a TabNet estimator."""
 
-    def explain(self, X):
+    def explain(self, X: ArrayLike) -> TabNetExplanation:
         """Return which columns the net looked at to answer, row by row.
 
         Each step multiplies the columns by a mask whose entries are at least 0 and sum to 1, many
@@ -114,7 +116,9 @@ class TabNetParameters:
         if isinstance(self.embedding_dim, Integral):
             return [int(self.embedding_dim)] * n_columns
         widths = list(self.embedding_dim)
-        if len(widths) != n_columns or not all(isinstance(w, Integral) and w > 0 for w in widths):
+        if len(widths) != n_columns or not all(
+            isinstance(w, int | np.integer) and w > 0 for w in widths
+        ):
             raise InvalidInputError(
                 f"{type(self).__name__}: embedding_dim must be a whole number >= 1, or one for "
                 f"each of the {n_columns} categorical columns, got {self.embedding_dim!r}."

@@ -1,6 +1,6 @@
 """The documentation of the parameters that all TabNet estimators share, written once."""
 
-from crystalml.neural._documentation import document_common
+from crystalml.neural._documentation import EstimatorClass, document_common
 
 _ENCODER_PARAMETERS = """
 n_d, n_a : int, default=64
@@ -48,7 +48,7 @@ pretrained : TabNetPretrainer, FrozenEstimator or None, default=None
 """.strip("\n")
 
 
-def document_tabnet(estimator_class):
+def document_tabnet(estimator_class: EstimatorClass) -> EstimatorClass:
     """Fill the shared parameters and attributes into the docstring of a TabNet estimator."""
     for mark, text in (
         ("{encoder_parameters}", _ENCODER_PARAMETERS),
@@ -56,5 +56,5 @@ def document_tabnet(estimator_class):
         ("{pretrained_parameter}", _PRETRAINED_PARAMETER),
     ):
         lines = text.replace("\n", "\n    ")
-        estimator_class.__doc__ = estimator_class.__doc__.replace(mark, lines)
+        estimator_class.__doc__ = (estimator_class.__doc__ or "").replace(mark, lines)
     return document_common(estimator_class)

@@ -89,9 +89,11 @@ def _normalise_equal(norm, x, batches):
     if n_batches == 1:
         return norm(x)
     mean_and_variance = x.new_zeros(2, n_batches * width)
+    mean, variance = mean_and_variance
     output = functional.batch_norm(
         x.view(-1, n_batches * width),
-        *mean_and_variance,
+        mean,
+        variance,
         norm.weight.repeat(n_batches),
         norm.bias.repeat(n_batches),
         training=True,

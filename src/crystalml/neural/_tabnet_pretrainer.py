@@ -1,13 +1,17 @@
 """TabNet without labels: an encoder that has learned to fill in hidden columns."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
+from crystalml._typing import ArrayLike, Progress, RandomState, Splitter, Transformed
 from crystalml._validation import Interval
 from crystalml.neural._base import BaseNetEstimator
+from crystalml.neural._parameter_types import Optimizer, Scheduler
 from crystalml.neural._tabnet_common import TABNET_CONSTRAINTS, TabNetParameters
 from crystalml.neural._tabnet_documentation import document_tabnet
 from crystalml.neural._tabnet_losses import ReconstructionLoss
@@ -88,40 +92,40 @@ class TabNetPretrainer(
 
     def __init__(
         self,
-        n_d=64,
-        n_a=64,
-        n_steps=5,
+        n_d: int = 64,
+        n_a: int = 64,
+        n_steps: int = 5,
         *,
-        gamma=1.5,
-        masking_ratio=0.5,
-        mask_type="sparsemax",
-        n_independent=2,
-        n_shared=2,
-        n_independent_decoder=1,
-        n_shared_decoder=1,
-        virtual_batch_size=128,
-        momentum=0.02,
-        max_gradient_norm=1.0,
-        categorical_features="from_dtype",
-        embedding_dim=1,
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        scheduler="step",
-        batch_size=1024,
-        max_epochs=200,
-        patience=30,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        gamma: float = 1.5,
+        masking_ratio: float = 0.5,
+        mask_type: Literal["entmax", "sparsemax"] = "sparsemax",
+        n_independent: int = 2,
+        n_shared: int = 2,
+        n_independent_decoder: int = 1,
+        n_shared_decoder: int = 1,
+        virtual_batch_size: int = 128,
+        momentum: float = 0.02,
+        max_gradient_norm: float | None = 1.0,
+        categorical_features: Literal["from_dtype"] | ArrayLike | None = "from_dtype",
+        embedding_dim: int | Sequence[int] = 1,
+        optimizer: Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        scheduler: Scheduler = "step",
+        batch_size: int = 1024,
+        max_epochs: int = 200,
+        patience: int | None = 30,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.n_d = n_d
         self.n_a = n_a
         self.n_steps = n_steps
@@ -155,7 +159,9 @@ class TabNetPretrainer(
         self.progress = progress
         self.verbose = verbose
 
-    def fit(self, X, y=None, groups=None):
+    def fit(  # type: ignore[override]  # without a target there are no weights in between
+        self, X: ArrayLike, y: object = None, groups: ArrayLike | None = None
+    ) -> Self:
         """Learn to fill in hidden columns.
 
         Parameters
@@ -174,7 +180,7 @@ class TabNetPretrainer(
         """
         self._check_parameters()
         goes_on = self.warm_start and hasattr(self, "net_")
-        X = validate_data(
+        rows = validate_data(
             self,
             self._with_codes(X, learn=not goes_on),
             reset=not goes_on,
@@ -184,12 +190,12 @@ class TabNetPretrainer(
         )
         if not goes_on:
             self._random_state = self._new_random_state()
-        no_target = np.zeros(len(X), dtype=np.float32)
-        parts = self._split(X, y, no_target, groups, np.arange(len(X)))
-        self._train(X, no_target, None, *parts, previous=goes_on)
+        no_target = np.zeros(len(rows), dtype=np.float32)
+        parts = self._split(rows, y, no_target, groups, np.arange(len(rows)))
+        self._train(rows, no_target, None, *parts, previous=goes_on)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Transformed:
         """Return what the encoder makes of each row.
 
         Parameters
@@ -204,7 +210,7 @@ class TabNetPretrainer(
         """
         return self._run(X, _values, part=TabNetPretraining.encode)
 
-    def score(self, X, y=None):  # noqa: ARG002
+    def score(self, X: ArrayLike, y: object = None) -> float:  # noqa: ARG002
         """Return minus the loss of rows, with columns hidden as in validation.
 
         Parameters

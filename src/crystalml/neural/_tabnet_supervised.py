@@ -91,8 +91,8 @@ class SupervisedTabNet(TabNetParameters):
                 f"{name}: the pretrainer differs in {', '.join(differing)}, so that training "
                 "cannot start from its weights. Give both the same sizes and columns."
             )
-        names = [getattr(part, "feature_names_in_", None) for part in (self, pretrainer)]
-        if all(part is not None for part in names) and not np.array_equal(*names):
+        names = [part.feature_names_in_ for part in (self, pretrainer) if _has_names(part)]
+        if len(names) == 2 and not np.array_equal(names[0], names[1]):
             raise InvalidInputError(
                 f"{name}: the columns {names[0].tolist()!r} are not those of the pretrainer, "
                 f"{names[1].tolist()!r}. Give both the same columns in the same order."
@@ -103,6 +103,10 @@ class SupervisedTabNet(TabNetParameters):
             source = self._pretrainer().net_.module_
             module.embedder.load_state_dict(source.embedder.state_dict())
             module.encoder.load_state_dict(source.encoder.state_dict())
+
+
+def _has_names(estimator):
+    return getattr(estimator, "feature_names_in_", None) is not None
 
 
 def _embedder(estimator):

@@ -81,9 +81,11 @@ class Net(NeuralNet):
             return
         self.module_.train(training)
         sizes, measured = [], defaultdict(list)
+        if not self.listeners_:
+            self.history.new_batch()  # an empty record, where callbacks look for the last batch
         for batch in iterator:
             if self.listeners_:
-                self.notify("on_batch_begin", batch=batch, training=training)
+                self.notify("on_batch_begin", batch=_as_told(batch), training=training)
             step = step_fn(batch)
             sizes.append(len(batch[0]))
             for name, value in step["measured"].items():
@@ -101,7 +103,7 @@ class Net(NeuralNet):
         self.history.record_batch(f"{prefix}_loss", step["loss"].item())
         self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
         told = {"loss": step["loss"], "y_pred": step["y_pred"]}
-        self.notify("on_batch_end", batch=batch, training=training, **told)
+        self.notify("on_batch_end", batch=_as_told(batch), training=training, **told)
 
     def train_step(self, batch, **fit_params):
         """Take one step down the gradient of one batch."""
@@ -115,7 +117,8 @@ class Net(NeuralNet):
             clip_grad_norm_(self.parameters_, self.max_gradient_norm_)
         if self.listeners_:
             parameters = list(self.get_all_learnable_params())
-            self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
+            told = {"batch": _as_told(batch), "training": True}
+            self.notify("on_grad_computed", named_parameters=parameters, **told)
         self.optimizer_.step()
         return {"loss": loss, "y_pred": output, "measured": {"loss": loss}}
 
@@ -143,9 +146,20 @@ class Net(NeuralNet):
                 f"A callback asks this net for {what}, which its target does not have. Score "
                 "losses of net.history instead, or another metric."
             )
-        self.module_.eval()  # the next epoch of training switches back
-        rows = to_numpy(X)
-        return apply_in_slices(self, rows, lambda output: to_numpy(read(output)), n_threads=None)
+        training = self.module_.training
+        self.module_.eval()
+        try:
+            return apply_in_slices(
+                self, to_numpy(X), lambda output: to_numpy(read(output)), n_threads=None
+            )
+        finally:
+            self.module_.train(training)
+
+
+def _as_told(batch):
+    """Return a batch as callbacks know it: inputs and target, without weights."""
+    inputs, (target, _) = batch
+    return inputs, target
 
 
 class _StopTraining(Exception):  # noqa: N818
@@ -201,6 +215,13 @@ class _Schedule(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.scheduler_ = None  # it refers to the optimiser, which a pickle should hold once
+
+
+class _EpochTable(PrintLog):
+    """A table of the epochs, without colours for new lowest losses."""
+
+    def format_row(self, row, key, color):
+        return super().format_row({key: row[key]}, key, color)
 
 
 class _EpochBar(Callback):
@@ -272,7 +293,7 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
         dataset=RowData,
         train_split=None,
         callbacks=_callbacks(estimator, scheduler, validated),
-        use_caching=False,  # scoring callbacks would collect pairs of target and weight as targets
+        use_caching=False,  # what modules return in training need not be what is scored
         verbose=int(estimator.verbose),
         device=str(device),
         **{f"module__{name}": value for name, value in module_parameters.items()},
@@ -285,14 +306,13 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
 def _callbacks(estimator, scheduler, validated):
     """List the callbacks in the order in which they are told."""
     name = type(estimator).__name__
-    # Clones, as a fit must not change the objects it was given.
-    callbacks = [EpochTimer(), _Watch(name), *clone(estimator.callbacks or [], safe=False)]
+    callbacks = [EpochTimer(), _Watch(name), *_of_user(estimator.callbacks or [], name)]
     if scheduler is not None:
         callbacks.append(_Schedule(scheduler, "valid_loss" if validated else "train_loss"))
     if estimator.progress:
         callbacks.append(_EpochBar(estimator.progress, name))
     if estimator.verbose:
-        callbacks.append(PrintLog())
+        callbacks.append(_EpochTable())
     if validated:
         patience = np.inf if estimator.patience is None else estimator.patience
         callbacks.append(
@@ -304,6 +324,20 @@ def _callbacks(estimator, scheduler, validated):
             )
         )
     return callbacks
+
+
+def _of_user(callbacks, caller):
+    """Return clones of a user's callbacks, as a fit must not change the objects it was given."""
+    for callback in callbacks:
+        bare = callback[-1] if isinstance(callback, tuple) else callback
+        if not (
+            isinstance(bare, Callback) or (isinstance(bare, type) and issubclass(bare, Callback))
+        ):
+            raise InvalidInputError(
+                f"{caller}: callbacks holds {callback!r}; give callbacks of skorch, or pairs of a "
+                "name and a callback."
+            )
+    return clone(callbacks, safe=False)
 
 
 def continue_from(net, previous, *, with_optimizer, caller):

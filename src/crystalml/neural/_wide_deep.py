@@ -1,8 +1,13 @@
 """Wide-and-deep nets as scikit-learn estimators."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from crystalml._typing import Progress, RandomState, Splitter
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
 from crystalml.neural._documentation import document_common
+from crystalml.neural._parameter_types import ClassWeight, Head, Optimizer, Scheduler
 from crystalml.neural._wide_deep_common import WIDE_DEEP_CONSTRAINTS, WideDeepParameters
 
 DEEP_LAYER_SIZES = (512, 512, 256, 256, 128, 128, 64, 64, 32, 16)
@@ -115,32 +120,32 @@ class WideDeepNetRegressor(WideDeepParameters, BaseNetRegressor):
 
     def __init__(
         self,
-        hidden_layer_sizes=DEEP_LAYER_SIZES,
+        hidden_layer_sizes: int | Sequence[int] = DEEP_LAYER_SIZES,
         *,
-        wide_features="auto",
-        head_layer_sizes=(64,),
-        dropout=0.2,
-        reduction_ratio=16,
-        head="point",
-        quantiles=None,
-        optimizer="rmsprop",
-        learning_rate=3e-4,
-        weight_decay=1e-4,
-        scheduler="cosine",
-        batch_size=128,
-        max_epochs=300,
-        patience=25,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        wide_features: Literal["auto"] | Sequence[str] | Sequence[int] | None = "auto",
+        head_layer_sizes: int | Sequence[int] = (64,),
+        dropout: float = 0.2,
+        reduction_ratio: int = 16,
+        head: Head = "point",
+        quantiles: Sequence[float] | None = None,
+        optimizer: Optimizer = "rmsprop",
+        learning_rate: float = 3e-4,
+        weight_decay: float = 1e-4,
+        scheduler: Scheduler = "cosine",
+        batch_size: int = 128,
+        max_epochs: int = 300,
+        patience: int | None = 25,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.wide_features = wide_features
         self.head_layer_sizes = head_layer_sizes
@@ -230,31 +235,31 @@ class WideDeepNetClassifier(WideDeepParameters, BaseNetClassifier):
 
     def __init__(
         self,
-        hidden_layer_sizes=DEEP_LAYER_SIZES,
+        hidden_layer_sizes: int | Sequence[int] = DEEP_LAYER_SIZES,
         *,
-        wide_features="auto",
-        head_layer_sizes=(64,),
-        dropout=0.2,
-        reduction_ratio=16,
-        class_weight=None,
-        optimizer="rmsprop",
-        learning_rate=3e-4,
-        weight_decay=1e-4,
-        scheduler="cosine",
-        batch_size=128,
-        max_epochs=300,
-        patience=25,
-        min_delta=1e-4,
-        validation_fraction=0.1,
-        validation_splitter=None,
-        random_state=None,
-        warm_start=False,
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        progress=False,
-        verbose=False,
-    ):
+        wide_features: Literal["auto"] | Sequence[str] | Sequence[int] | None = "auto",
+        head_layer_sizes: int | Sequence[int] = (64,),
+        dropout: float = 0.2,
+        reduction_ratio: int = 16,
+        class_weight: ClassWeight = None,
+        optimizer: Optimizer = "rmsprop",
+        learning_rate: float = 3e-4,
+        weight_decay: float = 1e-4,
+        scheduler: Scheduler = "cosine",
+        batch_size: int = 128,
+        max_epochs: int = 300,
+        patience: int | None = 25,
+        min_delta: float = 1e-4,
+        validation_fraction: float | None = 0.1,
+        validation_splitter: Splitter | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        progress: Progress = False,
+        verbose: bool = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.wide_features = wide_features
         self.head_layer_sizes = head_layer_sizes

@@ -5,8 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._typing import NDArray
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
+from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._batches import apply_in_double
 from crystalml.neural._mlp import hidden_sizes
 from crystalml.neural._wide_deep_module import WideDeep
@@ -22,10 +24,11 @@ WIDE_DEEP_CONSTRAINTS = {
 }
 
 
-class WideDeepParameters:
+class WideDeepParameters(BaseNetEstimator):
     """Turns the parameters of a wide-and-deep estimator into those of its torch module."""
 
     _module_class = WideDeep
+    wide_features_: NDArray[np.int64]
 
     def _module_parameters(self, n_inputs, n_outputs):
         return {
