@@ -48,7 +48,7 @@ CELL = list(CELL_COLUMNS)
 TEST_SHARE = 0.2
 LENGTHS = (0, 1, 2)  # columns of `log_cells`
 # Chosen on a part of the training rows of one split. The defaults, which are the study's, take
-# 2,000 steps at a tenth of this learning rate (or less, as it decays) and have not arrived then.
+# 2,000 steps at a twentieth of this learning rate or less, and have not arrived then.
 TABNET = {
     "n_d": 16,
     "n_a": 16,

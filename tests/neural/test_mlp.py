@@ -25,7 +25,13 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
-from skorch.callbacks import Callback, EpochScoring, GradientNormClipping
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    Checkpoint,
+    EpochScoring,
+    GradientNormClipping,
+)
 from torch.optim.lr_scheduler import StepLR
 
 import crystalml
@@ -549,6 +555,37 @@ class TestCallbacksAndHistory:
         assert_allclose(history["neg_log_loss"], -history["valid_loss"], rtol=1e-5)
         assert history["f1_macro"].between(0, 1).all()
         assert_same_weights(quick(learning_rate=1e-2).fit(*iris), model, atol=1e-6)
+
+    def test_scores_by_batch_leave_dropout_on(self, iris):
+        modes = []
+
+        class Modes(Callback):
+            def on_batch_end(self, net, training, **kwargs):
+                modes.append(net.module_.training is training)
+
+        scoring = BatchScoring("accuracy", name="right", lower_is_better=False, on_train=True)
+        model = quick(callbacks=[scoring, Modes]).fit(*iris)
+        assert all(modes)
+        assert model.history_["right"].between(0, 1).all()
+
+    def test_checkpoints_and_named_callbacks(self, iris, tmp_path):
+        callbacks = [("kept", Checkpoint(dirname=tmp_path, f_history=None))]
+        model = quick(callbacks=callbacks).fit(*iris)
+        saved = torch.load(tmp_path / "params.pt", weights_only=True)
+        for name, weights in model.net_.module_.state_dict().items():
+            assert torch.equal(weights, saved[name])
+
+    @pytest.mark.parametrize("callback", ["score", ("named", 3), int])
+    def test_what_is_no_callback_is_refused(self, iris, callback):
+        with pytest.raises(InvalidInputError, match=r"callbacks holds .* give callbacks of skorch"):
+            quick(callbacks=[callback]).fit(*iris)
+
+    def test_table_of_epochs(self, iris, capsys):
+        quick(verbose=True).fit(*iris)
+        table = capsys.readouterr().out.splitlines()
+        assert len(table) == 5  # head, rule and three epochs
+        assert "valid_loss" in table[0]
+        assert not any("\x1b" in line or "best" in line for line in table)
 
     @pytest.mark.parametrize("head", ["point", "gaussian", "quantile"])
     def test_scores_of_regressors(self, iris, head):

@@ -330,9 +330,7 @@ def _of_user(callbacks, caller):
     """Return clones of a user's callbacks, as a fit must not change the objects it was given."""
     for callback in callbacks:
         bare = callback[-1] if isinstance(callback, tuple) else callback
-        if not (
-            isinstance(bare, Callback) or (isinstance(bare, type) and issubclass(bare, Callback))
-        ):
+        if not issubclass(bare if isinstance(bare, type) else type(bare), Callback):
             raise InvalidInputError(
                 f"{caller}: callbacks holds {callback!r}; give callbacks of skorch, or pairs of a "
                 "name and a callback."
