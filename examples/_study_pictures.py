@@ -80,7 +80,7 @@ def draw_comparison(folder, rows, mistaken, honest):
     for ax, (title, comparison) in zip(
         axes, {"mistakes on": mistaken, "mistakes off": honest}.items(), strict=True
     ):
-        plotting.plot_ranking(comparison, ax=ax).set_title(title)
+        plotting.plot_ranking(comparison, ax=ax).set_xlabel(f"accuracy, {title}")
     save(folder, "ranking", figure)
     save(folder, "comparison", plotting.plot_model_comparison(honest).figure)
     held_out = honest.predictions[honest.predictions["fold"] == "hold-out"]
@@ -127,11 +127,15 @@ def draw_net(folder, mistaken, honest, y_true, model, inputs):
     save(folder, "reliability", ax.figure)
 
 
-def draw_volumes(folder, volume, runs):
-    """Draw predictions and residuals of every net, of both runs."""
-    for run, (rows, predictions) in runs.items():
+def draw_volumes(folder, with_mistakes, without):
+    """Draw predictions and residuals of every net: of logarithms with mistakes, as they were."""
+    logarithm = {"quantity": "log(1 + volume)", "unit": ""}
+    for run, (true, predictions), options in (
+        ("on", with_mistakes, logarithm),
+        ("off", without, {"log": True}),
+    ):
         for name, predicted in predictions.items():
-            axes = plotting.plot_regression_diagnostics(volume[rows], predicted)
+            axes = plotting.plot_regression_diagnostics(true, predicted, **options)
             figure = np.ravel(axes)[0].figure
             figure.suptitle(f"{name}, mistakes {run}")
             save(folder, f"volume_{name}_mistakes_{run}".lower(), figure)

@@ -33,7 +33,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from _study_classifiers import classifiers, space_group_net
+from _study_classifiers import audit, classifiers, space_group_net
 from _study_composition import composition
 from _study_data import load_rows
 from _study_pictures import draw_data, draw_structures
@@ -45,6 +45,7 @@ PARTS = {
     "net": space_group_net,
     "composition": composition,
     "volumes": volumes,
+    "audit": audit,
 }
 PICTURES = "pictures"
 
