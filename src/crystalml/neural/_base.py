@@ -17,16 +17,12 @@ from crystalml._validation import (
 )
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._batches import apply_in_slices
+from crystalml.neural._history import continue_from, history_frame
 from crystalml.neural._holdout import group_codes, held_out_rows, rows_of_splitter
 from crystalml.neural._modules import can_normalise_batches
 from crystalml.neural._serialization import net_state, restore_net
 from crystalml.neural._torch_state import find_device, seeded
-from crystalml.neural._training import (
-    build_net,
-    continue_from,
-    history_frame,
-    train,
-)
+from crystalml.neural._training import build_net, train
 
 _COMMON_CONSTRAINTS = {
     "optimizer": [StrOptions({"adam", "adamw", "rmsprop", "sgd"}), type],

@@ -11,7 +11,6 @@ from collections import defaultdict
 from contextlib import suppress
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.base import clone
 from skorch import NeuralNet
@@ -34,7 +33,6 @@ from crystalml.neural._batches import (
 from crystalml.neural._optimizers import find_optimizer, make_scheduler
 
 _PARTS = ("train", "valid")
-_NOT_SHOWN = ("batch_count", "loss_best")  # in the history of the net, for callbacks
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -338,29 +336,6 @@ def _of_user(callbacks, caller):
     return clone(callbacks, safe=False)
 
 
-def continue_from(net, previous, *, with_optimizer, caller):
-    """Give `net` the weights and the history of `previous`, and its optimiser's state if asked.
-
-    Raises
-    ------
-    InvalidInputError
-        If the two modules differ in shape.
-    """
-    try:
-        net.module_.load_state_dict(previous.module_.state_dict())
-    except RuntimeError as error:
-        raise InvalidInputError(
-            f"{caller}: the parameters now ask for another network than the one fitted before, "
-            "so its training cannot go on. Set warm_start=False and fit again."
-        ) from error
-    net.history_.extend(previous.history_)
-    if with_optimizer and type(net.optimizer_) is type(previous.optimizer_):
-        settings = [dict(group, params=None) for group in net.optimizer_.param_groups]
-        net.optimizer_.load_state_dict(previous.optimizer_.state_dict())
-        for group, now in zip(net.optimizer_.param_groups, settings, strict=True):
-            group.update({name: value for name, value in now.items() if name != "params"})
-
-
 def train(net, X, y, weight, train_rows, valid_rows):
     """Train `net` on some rows of the tensors and stop by others; leave it ready to predict.
 
@@ -393,15 +368,3 @@ def finish_training(net):
     net.optimizer_.zero_grad()
     net.parameters_ = None  # module and optimiser hold them: pickle them there
     net.module_.eval()
-
-
-def history_frame(net):
-    """Return the net's history as a table with one row per epoch."""
-    hidden = ("batches", *(f"{part}_{what}" for part in _PARTS for what in _NOT_SHOWN))
-    table = pd.DataFrame(
-        [
-            {name: value for name, value in epoch.items() if name not in hidden}
-            for epoch in net.history_
-        ]
-    )
-    return table.rename(columns={"dur": "duration"})
