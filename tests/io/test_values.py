@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crystalml.io import _values
 from crystalml.io._values import is_null, number, text
 
 
@@ -102,3 +103,16 @@ def test_text(token, expected):
 def test_null():
     assert all(map(is_null, [b"?", b".", b"", b"'?'", b'""']))
     assert not any(map(is_null, [b"0", b"NaN", b"None", b"-"]))
+
+
+def test_long_values_are_read_and_not_kept():
+    long = b"'" + b"Na Cl " * 100 + b"'"
+    before = (
+        _values._short_text.cache_info().currsize,
+        _values._written_number.cache_info().currsize,
+    )
+    assert _values.text(long) == " ".join(["Na Cl"] * 100)
+    assert _values.number(long) is _values.NOT_A_NUMBER
+    assert _values.number(b"'" + b" " * 300 + b"5.4(2)'") == (5.4, 0.2)
+    after = _values._short_text.cache_info().currsize, _values._written_number.cache_info().currsize
+    assert after == before

@@ -500,6 +500,7 @@ print(json.dumps([opened, ran, loaded]))
 SCIENTIFIC = {"crystalml", "gemmi", "joblib", "narwhals", "numpy", "pandas", "scipy", "sklearn"}
 HELPERS = {"_distutils_hack", "charset_normalizer", "cloudpickle", "dateutil", "psutil", "pyarrow"}
 HELPERS |= {"pytz", "six", "threadpoolctl", "tzdata", "yaml", "packaging", "typing_extensions"}
+HELPERS |= {"coverage", "$coverage"}  # nox -s coverage measures started programs, too
 
 
 def test_loading_opens_starts_and_imports_nothing_but_what_the_model_needs(tmp_path):

@@ -14,6 +14,7 @@ _NUMBER = re.compile(
     rb"(?P<exponent>[eEdD][+-]?[0-9]+)?[ \t]*(?:\((?P<su>[0-9]*)\))?"
 )
 _LONG = 32  # more digits than any measurement has
+_LONGEST_KEPT = 256  # bytes of a value that may come again; caches of longer ones only grow
 NULLS = frozenset({b"?", b".", b"", b"'?'", b"'.'", b'"?"', b'"."', b"''", b'""'})
 
 
@@ -32,7 +33,7 @@ def number(token):
     try:
         value = float(token)
     except ValueError:
-        return _written_number(token)
+        return _written_number(token) if len(token) < _LONGEST_KEPT else _matched_number(token)
     if value - value == 0.0 and b"_" not in token:  # neither nan, inf nor 1_000
         return value, NAN
     return NOT_A_NUMBER
@@ -71,9 +72,13 @@ def _null_text(token):
     return MISSING if text(token) is None else NOT_A_NUMBER
 
 
-@lru_cache(maxsize=65536)
-def text(token):
+def text(token: bytes) -> str | None:
     """Text of a raw value with single blanks between words, or None if it is missing."""
+    return _short_text(token) if len(token) < _LONGEST_KEPT else _read_text(token)
+
+
+def _read_text(token: bytes) -> str | None:
+    """Read a value; a missing quote may have made one of half a file, which is not to be kept."""
     if token in NULLS:
         return None
     content = _content(token)
@@ -83,6 +88,9 @@ def text(token):
         words = content.decode("latin-1").split()
     joined = " ".join(words)
     return None if joined in ("", "?", ".") else joined
+
+
+_short_text = lru_cache(maxsize=65536)(_read_text)
 
 
 def _content(token):
