@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -27,9 +28,9 @@ from crystalml.persistence._container import pack, unpack
 X, y = load_iris(return_X_y=True)
 
 
-def saved(model, folder):
+def saved(model, folder, *, fit=True):
     path = folder / "model.crystalml"
-    save(model.fit(X, y), path)
+    save(model.fit(X, y) if fit else model, path)
     return path
 
 
@@ -235,6 +236,52 @@ def test_weights_that_are_no_safetensors(net, content):
     net.write_bytes(pack(manifest, members))
     with pytest.raises(PersistenceError):
         load(net)
+
+
+def random_models():
+    mersenne, philox = np.random.RandomState(0), np.random.Generator(np.random.Philox(0))
+    return [
+        ("pos", 625, mersenne),
+        ("pos", -1, mersenne),
+        ("buffer_pos", 5, philox),
+        ("bit_generator", "os.system", mersenne),
+        ("bit_generator", "SeedSequence", philox),
+        ("pool_size", 10**6, philox),
+    ]
+
+
+@pytest.mark.parametrize(("key", "value", "generator"), random_models(), ids=lambda part: f"{part}")
+def test_generators_at_impossible_positions(tmp_path, key, value, generator):
+    path = saved(
+        FunctionTransformer(np.log1p, kw_args={"generator": generator}), tmp_path, fit=False
+    )
+
+    def change(nodes):
+        for node in nodes:
+            if node[0] == "dict":
+                node[1] = [[name, value if name == key else old] for name, old in node[1]]
+
+    load(path)
+    rewrite(path, change)
+    with pytest.raises(PersistenceError, match=r"random generator"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("csr_matrix_of_mine", "is no sparse array"), ("csr_array", "indices must be")],
+)
+def test_sparse_arrays_that_lead_out_of_their_columns(tmp_path, kind, said):
+    table = sparse.csr_array(np.eye(3))
+    path = saved(FunctionTransformer(np.log1p, kw_args={"table": table}), tmp_path, fit=False)
+
+    def change(nodes):
+        node = nodes[position(nodes, "sparse")]
+        node[1:3] = [kind, [3, 2]]
+
+    rewrite(path, change)
+    with pytest.raises(PersistenceError, match=said):
+        load(path)
 
 
 NUMBER = ["array", "<f8", [3], "C", 0]
