@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from crystalml._progress import progress_bar
 from crystalml._typing import ArrayLike, NDArray, Progress, RandomState
 from crystalml._validation import Interval, StrOptions, check_parameters, check_sample_weight
-from crystalml.crystallography import chemical_system
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 from crystalml.symmetry._labels import spacegroup_numbers
 from crystalml.symmetry._space_group_answers import CrystalTable, SpaceGroupAnswers
@@ -26,7 +25,7 @@ from crystalml.symmetry._space_groups._entries import (
     needed_columns,
     read_entries,
 )
-from crystalml.symmetry._space_groups._folds import deal_folds
+from crystalml.symmetry._space_groups._folds import deal_folds, natural_groups
 from crystalml.symmetry._space_groups._model import SpaceGroupModel
 
 _PARTS = {
@@ -181,8 +180,8 @@ default="composition+cell"
             Weights of the rows for the trees, the ranker and the calibration; known crystals
             vote alike. Rows of weight 0 are left out.
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group are held out together; by default those of one chemical system,
-            and without a composition each row alone.
+            Rows of one group are held out together; by default those of one chemical system if
+            `X` has formulas, used or not, and else those of one lattice.
 
         Returns
         -------
@@ -213,8 +212,8 @@ default="composition+cell"
             groups = None if groups is None else groups[kept]
         entries = self._read_training(table)
         codes = self._learn_labels(y)
-        if groups is None and COMPOSITION in self._parts:
-            groups = chemical_system(table["formula"].tolist())
+        if groups is None:
+            groups = natural_groups(table, entries.cells)
         self._fit_model(entries, codes, weight, groups)
         self.entries_ = entry_table(table, self.numbers_[codes])
         return self

@@ -6,7 +6,38 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from crystalml.crystallography import chemical_system, parse_formulas
 from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection import duplicate_groups
+
+# Lattices whose lengths differ by less are taken for one compound where no formula tells; more
+# would join most cubic cells into a single chain.
+_SAME_LENGTHS = 2e-4
+
+
+def natural_groups(table, cells):
+    """Group rows that are no news to one another.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a column ``formula``, used or not, rows of one chemical system are a group.
+    cells : ndarray of shape (n, 6) or None
+        Without it, rows of equal lattice are one.
+
+    Returns
+    -------
+    object array of shape (n,)
+        Rows whose formula cannot be read are groups of their own.
+    """
+    if "formula" not in table.columns:
+        return duplicate_groups(["H"] * len(cells), cells, length_tolerance=_SAME_LENGTHS)
+    formulas = table["formula"].tolist()
+    errors = parse_formulas(formulas, on_error="report").errors
+    readable = np.flatnonzero([error is None for error in errors])
+    groups = np.array([f"row {row}" for row in range(len(formulas))], dtype=object)
+    groups[readable] = chemical_system([formulas[row] for row in readable])
+    return groups
 
 
 def deal_folds(codes, groups, n_folds, *, seed, caller):
