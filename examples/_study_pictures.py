@@ -8,6 +8,7 @@ import numpy as np
 
 from _study_data import CELL, HONEST_COLUMNS
 from crystalml import CellDescriptors, plotting, read_cifs
+from crystalml.crystallography import crystal_system
 
 DPI = 110
 
@@ -21,6 +22,7 @@ def save(folder, name, figure):
 def draw_data(folder, rows):
     """Draw what the study shows of its table, one file for each picture."""
     cells, groups = rows.table[CELL], rows.y
+    systems = crystal_system(groups)
     described = CellDescriptors().set_output(transform="pandas").fit_transform(cells)
     inverse = described["inverse_volume"]
     pictures = {
@@ -40,7 +42,7 @@ def draw_data(folder, rows):
         "cell_angles": (plotting.plot_cell_angles, cells, {}),
         "angle_deviations": (plotting.plot_angle_deviations, cells, {}),
         "axis_ratio_densities": (plotting.plot_axis_ratio_densities, cells, {}),
-        "axis_ratio_scatter": (plotting.plot_axis_ratio_scatter, cells, {"groups": groups}),
+        "axis_ratio_scatter": (plotting.plot_axis_ratio_scatter, cells, {"groups": systems}),
         "volume_and_anisotropy": (plotting.plot_volume_anisotropy, cells, {}),
         "shape_factor_and_volume": (plotting.plot_shape_factor, cells, {}),
         "correlations": (plotting.plot_correlations, rows.table[HONEST_COLUMNS], {}),
@@ -57,9 +59,8 @@ def draw_data(folder, rows):
     for name, (values, options) in by_group.items():
         ax = plotting.plot_by_symmetry(values, groups, **options)
         save(folder, f"{name}_by_{options.get('level', 'space_group')}", ax.figure)
-    axes = plotting.plot_scatter_matrix(
-        rows.table[["a", "b", "c", "volume"]], groups, log=["volume"]
-    )
+    columns = ["a", "b", "c", "volume"]
+    axes = plotting.plot_scatter_matrix(rows.table[columns], systems, log=columns)
     save(folder, "scatter_matrix", np.ravel(axes)[0].figure)
 
 
@@ -128,14 +129,14 @@ def draw_net(folder, mistaken, honest, y_true, model, inputs):
 
 
 def draw_volumes(folder, with_mistakes, without):
-    """Draw predictions and residuals of every net: of logarithms with mistakes, as they were."""
-    logarithm = {"quantity": "log(1 + volume)", "unit": ""}
-    for run, (true, predictions), options in (
-        ("on", with_mistakes, logarithm),
-        ("off", without, {"log": True}),
-    ):
-        for name, predicted in predictions.items():
-            axes = plotting.plot_regression_diagnostics(true, predicted, **options)
+    """Draw predictions and residuals of every net on the logarithmic scale of the training."""
+    volume, predictions = without
+    without = np.log1p(volume), {name: np.log1p(values) for name, values in predictions.items()}
+    for run, (true, predicted) in {"on": with_mistakes, "off": without}.items():
+        for name, values in predicted.items():
+            axes = plotting.plot_regression_diagnostics(
+                true, values, quantity="log(1 + volume)", unit=""
+            )
             figure = np.ravel(axes)[0].figure
             figure.suptitle(f"{name}, mistakes {run}")
             save(folder, f"volume_{name}_mistakes_{run}".lower(), figure)

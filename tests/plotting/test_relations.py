@@ -52,6 +52,14 @@ def test_panels_are_histograms_and_scatters(cod):
     assert [ax.get_xscale() for ax in axes[1]] == ["linear", "linear", "log"]
 
 
+def test_logarithmic_panels_write_no_numbers_between_the_powers_of_ten(cod):
+    table = cod[COLUMNS].assign(b=np.linspace(3, 40, len(cod)))
+    for ax in plot_scatter_matrix(table, log=["b", "volume"]).flat:
+        for axis in (ax.xaxis, ax.yaxis):
+            shown = [tick.label1 for tick in axis.get_minor_ticks() if tick.label1.get_visible()]
+            assert not any(label.get_text() for label in shown)
+
+
 def test_outer_panels_have_labels_with_units(cod):
     axes = plot_scatter_matrix(cod[COLUMNS])
     assert axes[2, 1].get_xlabel() == axes[0, 1].get_xlabel() == "cell length c / Å"

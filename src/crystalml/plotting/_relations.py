@@ -167,6 +167,8 @@ def plot_scatter_matrix(
         ax.set_xlabel(quantity_label(names[j]), visible=i == n - 1)
         ax.set_ylabel(quantity_label(names[i]) if i != j else "rows", visible=i > 0 and j == 0)
         ax.tick_params(labelbottom=i == n - 1, labelleft=i > 0 and j == 0, labelsize="small")
+        # Panels are too small for the numbers between the powers of ten.
+        ax.tick_params(which="minor", labelbottom=False, labelleft=False)
     # The panel at the upper left counts rows, so that the scale of the first row is at its end.
     axes[0, -1].yaxis.set_label_position("right")
     axes[0, -1].yaxis.label.set_visible(True)
