@@ -14,6 +14,7 @@ import sys
 import tarfile
 import threading
 import time
+import warnings
 import zipfile
 from collections import Counter
 
@@ -89,7 +90,9 @@ def interrupted(work, delay):
     timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
-        work()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a pool warns of what it had to leave
+            work()
         armed = False
     except KeyboardInterrupt:
         armed = False
@@ -127,15 +130,15 @@ def download_round(folder, chance, n_entries=120):
     return done
 
 
-def reading_round(folder, chance, corpus=ROOT / "tests" / "fuzz_corpus", n_files=120):
+def reading_round(folder, chance, *, n_files=120, n_jobs=None):
     """Read damaged files into a Parquet data set; return what was done, by name."""
     from crystalml.io import cifs_to_parquet, read_cifs
 
     done, dest = Counter(), folder / "table"
-    sources = _damaged_cifs(folder / "cifs", chance, corpus, n_files)
+    sources = _damaged_cifs(folder / "cifs", chance, n_files)
     options = {"files_per_part": chance.choice([5, 20, 50]), "progress": False}
     done["kills"] += killed(_KILLED_READING, [sources, str(dest), options], _delay(chance, 0.5))
-    n_jobs = chance.choice([None, None, None, 2])
+    n_jobs = n_jobs or chance.choice([None, None, None, 2])
 
     def run():
         return cifs_to_parquet(sources, dest, n_jobs=n_jobs, **options)
@@ -221,10 +224,10 @@ def _damage_downloads(folder, chance):
     return min(3, len(paths)) + 1
 
 
-def _damaged_cifs(folder, chance, corpus, n_files):
+def _damaged_cifs(folder, chance, n_files):
     """Write CIFs, most of them damaged, as files, into a zip and a packed tar; return the paths."""
     folder.mkdir(parents=True)
-    target = CIFTarget(corpus)
+    target = CIFTarget(ROOT / "tests" / "fuzz_corpus")
     names = []
     for number in range(n_files):
         good = chance.random() < 0.2

@@ -123,7 +123,8 @@ def test_growth_is_told_from_noise(soak):
 
     assert soak.leaks(history(0.0)) == []
     assert soak.leaks(history(200.0)[:8]) == [], "too few rounds to tell"
-    (told,) = soak.leaks(history(200.0))
+    assert soak.leaks(history(100.0)) == [], "3 MB in 30 rounds may be the allocator's"
+    (told,) = soak.leaks(history(500.0))
     assert told.startswith("memory_kb grows by")
     open_files = [soak.Levels(1000.0, 7 + k, 2) for k in range(40)]
     assert soak.leaks(open_files)[0].startswith("open_files grows by 1 per round")
@@ -134,6 +135,7 @@ def test_a_failing_round_is_kept_and_named(soak, monkeypatch, tmp_path):
         (folder / "evidence").write_text("")
         raise soak.SoakError("a file was lost")
 
+    monkeypatch.setattr(soak, "reading_round", lambda *args, **options: {})
     monkeypatch.setattr(soak, "download_round", fail)
     with pytest.raises(SystemExit, match=r"round 3 of seed 0, kept in .*: a file was lost"):
         soak.main(["--minutes", "0", "--first", "3", "--keep", str(tmp_path)])
