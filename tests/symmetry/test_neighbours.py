@@ -1,10 +1,14 @@
-"""Neighbours: the nearest of the same stoichiometry or lattice, by a plain search over all."""
+"""Neighbours: the nearest by stoichiometry, lattice or contents, by a plain search over all."""
 
 import numpy as np
 import pytest
 
 from crystalml.symmetry._space_groups._neighbours import (
+    BY_CONTENTS,
+    BY_LATTICE,
+    BY_STOICHIOMETRY,
     N_ALIKE,
+    N_CONTENTS,
     N_LATTICE,
     SHAPE_SCALE,
     UNITS_SCALE,
@@ -30,12 +34,13 @@ def side(n, seed, *, fold=None, n_sites=N_SITES, parts="both"):
         shapes=lengths - lengths.mean(axis=1, keepdims=True) if cell else None,
         lengths=lengths if cell else None,
         log_units=random.normal(1.0, 0.5, n) if parts == "both" else None,
+        contents=random.normal(size=(n, 7)) if composition else None,
         folds=np.full(n, -1) if fold is None else random.integers(fold, size=n),
     )
 
 
-def as_sets(found, n, *, alike):
-    chosen = found.is_alike == alike
+def as_sets(found, n, way):
+    chosen = (found.found_by & way) > 0
     return [set(found.reference[chosen & (found.query == row)].tolist()) for row in range(n)]
 
 
@@ -61,11 +66,22 @@ def test_the_nearest_rows_are_found():
     new, known = side(30, 0), side(200, 1)
     found = find_neighbours(new, known)
     same = new.keys[:, None] == known.keys
-    assert as_sets(found, 30, alike=True) == nearest(unlikeness(new, known), same, N_ALIKE)
+    assert as_sets(found, 30, BY_STOICHIOMETRY) == nearest(unlikeness(new, known), same, N_ALIKE)
     lattice = np.linalg.norm(new.lengths[:, None] - known.lengths, axis=2)
     expected = nearest(lattice, np.ones_like(same), N_LATTICE)
-    assert as_sets(found, 30, alike=False) == expected
-    assert (np.diff(found.query) >= 0).all()
+    assert as_sets(found, 30, BY_LATTICE) == expected
+    contents = np.linalg.norm(new.contents[:, None] - known.contents, axis=2)
+    expected = nearest(contents, np.ones_like(same), N_CONTENTS)
+    assert as_sets(found, 30, BY_CONTENTS) == expected
+
+
+def test_every_pair_is_listed_once_in_order():
+    found = find_neighbours(side(30, 15), side(80, 16))
+    pair = found.query * 80 + found.reference
+    assert (np.diff(pair) > 0).all()
+    in_several_ways = found.found_by & (found.found_by - 1)
+    assert in_several_ways.any()
+    np.testing.assert_array_equal(found.is_alike, found.found_by % 2 == 1)
 
 
 def test_rows_of_one_fold_do_not_see_each_other():
@@ -75,7 +91,9 @@ def test_rows_of_one_fold_do_not_see_each_other():
     other = rows.folds[:, None] != rows.folds
     same = rows.keys[:, None] == rows.keys
     expected = nearest(unlikeness(rows, rows), same & other, N_ALIKE)
-    assert as_sets(found, 150, alike=True) == expected
+    assert as_sets(found, 150, BY_STOICHIOMETRY) == expected
+    contents = np.linalg.norm(rows.contents[:, None] - rows.contents, axis=2)
+    assert as_sets(found, 150, BY_CONTENTS) == nearest(contents, other, N_CONTENTS)
 
 
 def test_neighbours_do_not_depend_on_the_other_rows():
@@ -93,6 +111,7 @@ def test_ties_are_broken_alike_in_every_table():
     new, known = side(50, 5, parts="composition"), side(120, 6, parts="composition")
     known.keys[:] = new.keys[:] = "1-1"
     known.sites[:] = known.sites[:1]
+    known.contents[:] = known.contents[:1]
     together = find_neighbours(new, known)
     for row in (0, 25, 49):
         alone = Side(*(None if part is None else part[row : row + 1] for part in new))
@@ -111,13 +130,16 @@ def test_padding_of_the_sites_does_not_matter():
 def test_one_part_is_enough(parts):
     found = find_neighbours(side(10, 9, parts=parts), side(50, 10, parts=parts))
     assert len(found.query)
-    assert (found.is_alike == (parts == "composition")).all()
+    ways = BY_LATTICE if parts == "cell" else BY_STOICHIOMETRY | BY_CONTENTS
+    assert (found.found_by & ~ways == 0).all()
 
 
 def test_nothing_is_alike():
     new, known = side(5, 11, parts="composition"), side(9, 12, parts="composition")
     new.keys[:] = "9-9"
     found = find_neighbours(new, known)
+    assert not found.is_alike.any()
+    found = find_neighbours(new._replace(contents=None), known)
     assert len(found.query) == len(found.reference) == len(found.is_alike) == 0
 
 

@@ -54,11 +54,11 @@ _CONSTRAINTS = {
 class SpaceGroupClassifier(SpaceGroupAnswers, ClassifierMixin, BaseEstimator):
     """Ranked, calibrated space groups from a composition, an indexed cell, or both.
 
-    Extremely randomised trees on descriptors of lattice and composition, and the votes of known
-    crystals with the same stoichiometry or lattice, are weighed for every candidate group by a
-    ranker of boosted trees, beside what the cell's metric and the multiplicities of the group's
-    Wyckoff positions allow. Each stage learns from answers of the stage before to compounds
-    that it had not seen, so that its confidence holds for new ones.
+    Extremely randomised trees and a net on descriptors of lattice and composition, and the votes
+    of known crystals with the same stoichiometry, lattice or contents of the cell, are weighed
+    for every candidate group by a ranker of boosted trees, beside what the cell's metric and the
+    multiplicities of the group's Wyckoff positions allow. Each stage learns from answers of the
+    stage before to compounds that it had not seen, so that its confidence holds for new ones.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ default="composition+cell"
     n_rounds : int, default=300
         Rounds of boosting of the ranker.
     n_candidates : int, default=40
-        Groups per row that the ranker looks at; the others share half a per cent.
+        Groups per row that the ranker looks at; the others share what they had in training.
     random_state : int, RandomState or None, default=None
         Draws folds and trees.
     n_jobs : int, default=None

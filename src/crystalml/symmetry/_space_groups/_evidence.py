@@ -4,16 +4,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-N_VOTES = 5  # best pair, all pairs, and three plain counts
+N_VOTES = 6  # best pair, all pairs, and four plain counts
 _SMALL = 1e-3
 _NEIGHBOURS_SHARE = 1e-2
+# What metric a group's crystals may have, and how many of them have another one nevertheless.
+_LARGEST_LOG_STRAIN, _SHARE_OF_STRAINED = np.log(0.01), 0.02
+_LARGEST_EXCESS, _SHARE_OF_EXCESSIVE = 1.5, 0.3
+
+
+class FirstAnswers(NamedTuple):
+    """Probabilities of the groups from the descriptions of the rows alone, (n, n_groups)."""
+
+    forest: np.ndarray
+    net: np.ndarray
+
+    @property
+    def mean(self):
+        """Mean of both."""
+        return (self.forest + self.net) / 2
 
 
 class Votes(NamedTuple):
     """What the neighbours of each row say for each group, arrays of shape (n, n_groups)."""
 
     tables: np.ndarray
-    """Shape (5, n, n_groups): highest probability of a pair, their sum, three plain counts."""
+    """Shape (6, n, n_groups): highest probability of a pair, their sum, four plain counts."""
     n_alike: np.ndarray
     """Neighbours of the same stoichiometry that each row has."""
 
@@ -27,7 +42,7 @@ def count_votes(pairs, probabilities, plain, codes, n_rows, n_groups):
         Pairs of rows.
     probabilities : ndarray of shape (n_pairs,)
         That the two have the same group.
-    plain : ndarray of shape (n_pairs, 3)
+    plain : ndarray of shape (n_pairs, 4)
         Weights of the plain counts.
     codes : ndarray of int
         Group of each known row.
@@ -54,7 +69,24 @@ def best_candidates(score, n_candidates):
     return np.sort(found, axis=1)
 
 
-def candidate_columns(facts, fits, probabilities, votes, log_prior, candidates):
+def unforeseen(fits, log_prior, candidates):
+    """Probabilities of the groups that are no candidates, should it be one of them.
+
+    It is mostly a rare one then: they share in the square root of their frequencies, and less
+    where the metric of the cell does not go with the group.
+    """
+    n_rows = len(candidates)
+    weights = np.tile(np.exp(0.5 * log_prior), (n_rows, 1))
+    if "excess" in fits.names:
+        tables = dict(zip(fits.names, fits.tables, strict=True))
+        weights[tables["log_strain"] > _LARGEST_LOG_STRAIN] *= _SHARE_OF_STRAINED
+        weights[tables["excess"] > _LARGEST_EXCESS] *= _SHARE_OF_EXCESSIVE
+    np.put_along_axis(weights, candidates, 0.0, axis=1)
+    total = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, total, out=weights, where=total > 0)
+
+
+def candidate_columns(facts, fits, first, votes, log_prior, candidates):
     """Columns of the ranker, shape (n, n_candidates, n_columns), float32.
 
     Parameters
@@ -63,8 +95,8 @@ def candidate_columns(facts, fits, probabilities, votes, log_prior, candidates):
         The rows.
     fits : GroupFits
         How they fit each group.
-    probabilities : ndarray of shape (n, n_groups)
-        From the forest.
+    first : FirstAnswers
+        From forest and net.
     votes : Votes
         Of the neighbours.
     log_prior : ndarray of shape (n_groups,)
@@ -72,7 +104,10 @@ def candidate_columns(facts, fits, probabilities, votes, log_prior, candidates):
     candidates : ndarray of int of shape (n, n_candidates)
         Columns of the groups looked at.
     """
-    parts = [np.log(np.take_along_axis(probabilities, candidates, axis=1) + _SMALL)]
+    parts = [
+        np.log(np.take_along_axis(answer, candidates, axis=1) + _SMALL)
+        for answer in (first.mean, first.forest, first.net)
+    ]
     parts.append(log_prior[candidates])
     for table in votes.tables:
         share = table / (table.sum(axis=1, keepdims=True) + _NEIGHBOURS_SHARE)

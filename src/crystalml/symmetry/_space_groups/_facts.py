@@ -8,7 +8,12 @@ from crystalml.crystallography import ELEMENTS
 from crystalml.datasets._atomic_volumes import element_table
 from crystalml.symmetry._space_groups._formula_units import FormulaUnitPrior
 from crystalml.symmetry._space_groups._groups import GroupTable
-from crystalml.symmetry._space_groups._neighbours import Side
+from crystalml.symmetry._space_groups._neighbours import (
+    ATOMS_SCALE,
+    PROFILE_SCALE,
+    SHAPE_SCALE,
+    Side,
+)
 from crystalml.symmetry._space_groups._rows import (
     SMALLEST_STRAIN,
     Compositions,
@@ -43,8 +48,27 @@ class RowFacts(NamedTuple):
             shapes=None if lattices is None else lattices.shapes,
             lengths=None if lattices is None else lattices.lengths,
             log_units=self.log_units,
+            contents=self._contents(),
             folds=self.folds,
         )
+
+    @property
+    def log_atoms(self):
+        """Logarithm of the number of atoms in the cell."""
+        compositions: Any = self.compositions  # who has units has both parts
+        return self.log_units + np.log(compositions.sites.n_atoms)
+
+    def _contents(self):
+        """Columns whose distances tell how alike atoms and cells are; None without atoms."""
+        if self.compositions is None:
+            return None
+        parts = [self.compositions.profiles() / PROFILE_SCALE]
+        if self.log_units is not None:
+            lattices: Any = self.lattices
+            shapes = lattices.shapes
+            parts.append(shapes / (SHAPE_SCALE * np.sqrt(shapes.shape[1])))
+            parts.append(self.log_atoms[:, None] / ATOMS_SCALE)
+        return np.hstack(parts)
 
     def only_compared(self):
         """Leave out what new rows are not compared with: a model keeps the rest."""

@@ -1,4 +1,4 @@
-"""A forest, the votes of neighbours, and a ranker of candidates that weighs both.
+"""A forest and a net, the votes of neighbours, and a ranker of candidates that weighs them.
 
 Every stage is fitted on answers that the stage before gave to rows it had not seen, with whole
 groups of rows (chemical systems, say) held out together.
@@ -9,13 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import clone
 
 from crystalml.model_selection import apply_temperature, fit_temperature, jitter_cells
 from crystalml.symmetry._space_groups._evidence import (
+    FirstAnswers,
     best_candidates,
     blend,
     candidate_columns,
     count_votes,
+    unforeseen,
 )
 from crystalml.symmetry._space_groups._facts import FactFinder
 from crystalml.symmetry._space_groups._leaf_forest import LeafForest
@@ -23,14 +26,16 @@ from crystalml.symmetry._space_groups._list_ranker import ListRanker
 from crystalml.symmetry._space_groups._neighbours import find_neighbours
 from crystalml.symmetry._space_groups._pair_model import PairModel
 from crystalml.symmetry._space_groups._pairs import pair_columns
+from crystalml.symmetry._space_groups._small_net import SmallNet
 
-# Share of the forest's answer in the final one, so that nothing seen in training is impossible.
-_FLOOR_SHARE = 0.005
-_FLOOR = 1e-6
+# Least and largest share of the groups that are no candidates.
+_OTHERS_SHARE = (1e-3, 0.1)
 # Largest standard errors that training cells are given: relative of lengths, and in degrees.
 _LENGTH_SU, _ANGLE_SU = 3e-4, 0.03
 # More pairs teach the model of pairs nothing that shows.
 _MOST_PAIRS = 300_000
+# With more leaves the ranker learns the training rows' answers by heart.
+_RANKER_LEAVES = 15
 
 
 class Assessment(NamedTuple):
@@ -39,6 +44,7 @@ class Assessment(NamedTuple):
     probabilities: np.ndarray
     """Shape (n, n_groups)."""
     forest: np.ndarray
+    """Probabilities by the forest alone."""
     votes: object
     fits: object
     facts: object
@@ -70,7 +76,7 @@ class SpaceGroupModel:
     @staticmethod
     def n_steps(folds):
         """Count the steps of a fit, for a progress bar."""
-        return 2 * (folds.max() + 2) + 4
+        return 3 * (folds.max() + 2) + 4
 
     def fit(self, entries, codes, folds, sample_weight, tell):
         """Fit all stages.
@@ -101,12 +107,16 @@ class SpaceGroupModel:
         fits = self.finder.fits(facts)
         counts = np.bincount(codes, sample_weight, minlength=len(self.classes)) + 0.5
         self.log_prior = np.log(counts / counts.sum())
-        forest = self._fit_forest(facts, codes, folds, sample_weight, tell)
+        first = self._fit_first(facts, codes, folds, sample_weight, tell)
         votes = self._fit_pairs(facts, fits, codes, folds, tell)
-        candidates = best_candidates(blend(forest, votes), self.options["n_candidates"])
-        columns = candidate_columns(facts, fits, forest, votes, self.log_prior, candidates)
+        candidates = best_candidates(blend(first.mean, votes), self.options["n_candidates"])
+        columns = candidate_columns(facts, fits, first, votes, self.log_prior, candidates)
         self.known = facts.only_compared()
-        return self._fit_ranker(columns, candidates, forest, codes, folds, sample_weight, tell)
+        missed = (candidates != codes[:, None]).all(axis=1)
+        share = np.average(missed, weights=sample_weight)
+        self.others_share = float(np.clip(share, *_OTHERS_SHARE))
+        others = unforeseen(fits, self.log_prior, candidates)
+        return self._fit_ranker(columns, candidates, others, codes, folds, sample_weight, tell)
 
     def _as_measured(self, entries):
         """Give refined training cells the errors of indexed ones, from none to the largest."""
@@ -122,40 +132,47 @@ class SpaceGroupModel:
         """Answer to new entries."""
         facts = self.finder.transform(entries)
         fits = self.finder.fits(facts)
-        forest = self.forest.predict_proba(facts.columns(self.finder.present))
+        columns = facts.columns(self.finder.present)
+        first = FirstAnswers(self.forest.predict_proba(columns), self.net.predict_proba(columns))
         pairs = find_neighbours(facts.side(), self.known.side())
         columns, plain = pair_columns(pairs, facts, self.known, fits)
         likeness = self.pair_model.probabilities(columns)
         votes = self._votes(pairs, likeness, plain, len(entries))
-        candidates = best_candidates(blend(forest, votes), self.options["n_candidates"])
-        columns = candidate_columns(facts, fits, forest, votes, self.log_prior, candidates)
-        found = self._spread(self.ranker.probabilities(columns), candidates, forest)
+        candidates = best_candidates(blend(first.mean, votes), self.options["n_candidates"])
+        columns = candidate_columns(facts, fits, first, votes, self.log_prior, candidates)
+        others = unforeseen(fits, self.log_prior, candidates)
+        found = self._spread(self.ranker.probabilities(columns), candidates, others)
         found = apply_temperature(found, self.temperature)
-        return Assessment(found, forest, votes, fits, facts, pairs, likeness)
+        return Assessment(found, first.forest, votes, fits, facts, pairs, likeness)
 
-    def _fit_forest(self, facts, codes, folds, sample_weight, tell):
-        """Fit the forest on all rows; return its answers to rows of folds it had not seen."""
+    def _fit_first(self, facts, codes, folds, sample_weight, tell):
+        """Fit forest and net; return their answers to rows of folds they had not seen."""
+        options = self.options
+        forest = LeafForest(
+            n_trees=options["n_trees"], random_state=self.seed, n_jobs=options["n_jobs"]
+        )
+        net = SmallNet(random_state=self.seed)
         columns = facts.columns(self.finder.present)
+        found = []
+        for model in (forest, net):
+            found.append(self._held_out(model, columns, codes, folds, sample_weight, tell))
+            model.fit(columns, codes, len(self.classes), sample_weight=sample_weight)
+            tell()
+        self.forest, self.net = forest, net
+        return FirstAnswers(*found)
+
+    def _held_out(self, model, columns, codes, folds, sample_weight, tell):
+        """Return answers to the rows of each fold by a copy fitted to the others."""
         found = np.zeros((len(codes), len(self.classes)), dtype=np.float32)
         for fold in np.unique(folds):
             held_out = folds == fold
             weight = None if sample_weight is None else sample_weight[~held_out]
-            forest = self._new_forest().fit(
+            fitted = clone(model).fit(
                 columns[~held_out], codes[~held_out], len(self.classes), sample_weight=weight
             )
-            found[held_out] = forest.predict_proba(columns[held_out])
+            found[held_out] = fitted.predict_proba(columns[held_out])
             tell()
-        self.forest = self._new_forest().fit(
-            columns, codes, len(self.classes), sample_weight=sample_weight
-        )
-        tell()
         return found
-
-    def _new_forest(self):
-        options = self.options
-        return LeafForest(
-            n_trees=options["n_trees"], random_state=self.seed, n_jobs=options["n_jobs"]
-        )
 
     def _fit_pairs(self, facts, fits, codes, folds, tell):
         """Fit the model of pairs; return the votes of neighbours in other folds, held out."""
@@ -200,7 +217,7 @@ class SpaceGroupModel:
     def _votes(self, pairs, likeness, plain, n_rows):
         return count_votes(pairs, likeness, plain, self.known.codes, n_rows, len(self.classes))
 
-    def _fit_ranker(self, columns, candidates, forest, codes, folds, sample_weight, tell):
+    def _fit_ranker(self, columns, candidates, others, codes, folds, sample_weight, tell):
         """Fit the ranker; calibrate on a fold that another one, fitted for it, had not seen."""
         hit = candidates == codes[:, None]
         held_out = folds == folds.max()
@@ -211,7 +228,7 @@ class SpaceGroupModel:
             tell,
         )
         found = part.probabilities(columns[held_out])
-        found = self._spread(found, candidates[held_out], forest[held_out])
+        found = self._spread(found, candidates[held_out], others[held_out])
         weight = None if sample_weight is None else sample_weight[held_out]
         self.temperature = fit_temperature(
             codes[held_out], found, labels=np.arange(len(self.classes)), sample_weight=weight
@@ -221,13 +238,16 @@ class SpaceGroupModel:
     def _fitted_ranker(self, columns, hit, sample_weight, rows):
         """Fit a ranker to some rows."""
         weight = None if sample_weight is None else sample_weight[rows]
-        ranker = ListRanker(n_rounds=self.options["n_rounds"], random_state=self.seed)
+        ranker = ListRanker(
+            n_rounds=self.options["n_rounds"],
+            max_leaves=_RANKER_LEAVES,
+            random_state=self.seed,
+        )
         return ranker.fit(columns[rows], hit[rows], sample_weight=weight)
 
-    def _spread(self, of_candidates, candidates, forest):
-        """Put the candidates' probabilities among those of all groups."""
-        floor = forest + _FLOOR * np.exp(self.log_prior)
-        found = _FLOOR_SHARE * floor / floor.sum(axis=1, keepdims=True)
-        taken = np.take_along_axis(found, candidates, axis=1)
-        np.put_along_axis(found, candidates, taken + (1 - _FLOOR_SHARE) * of_candidates, axis=1)
+    def _spread(self, of_candidates, candidates, others):
+        """Give the groups that are no candidates as much as they had in training."""
+        found = self.others_share * others
+        rest = 1.0 - found.sum(axis=1, keepdims=True)
+        np.put_along_axis(found, candidates, rest * of_candidates, axis=1)
         return found

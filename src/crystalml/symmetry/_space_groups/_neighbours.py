@@ -1,4 +1,4 @@
-"""Entries of known space group that are like a new one: in stoichiometry, shape, or lattice."""
+"""Entries of known space group that are like a new one: in stoichiometry, lattice or contents."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,27 @@ from scipy.spatial import cKDTree
 # What makes two entries of one stoichiometry unlike: root-mean-square differences of the
 # logarithms of lattice vectors, and of the number of formula units in the cell.
 SHAPE_SCALE, UNITS_SCALE = 0.02, 0.08
-N_ALIKE, N_LATTICE = 40, 20
-# Rows of one stoichiometry compared at once.
+# The same for the atoms in the cell, and for the profiles of two compositions.
+ATOMS_SCALE, PROFILE_SCALE = 0.08, 1.0
+N_ALIKE, N_LATTICE, N_CONTENTS = 40, 20, 20
+# How a pair was found; it may be in several ways.
+BY_STOICHIOMETRY, BY_LATTICE, BY_CONTENTS = 1, 2, 4
+# Rows compared at once.
 _BLOCK = 400
 
 
 class Neighbours(NamedTuple):
-    """Pairs of a new row and a known one, ascending by the new row."""
+    """Pairs of a new row and a known one, each once, ascending by both."""
 
     query: np.ndarray
     reference: np.ndarray
-    is_alike: np.ndarray
-    """Whether the pair was found by its stoichiometry, and not by its lattice alone."""
+    found_by: np.ndarray
+    """Sum of `BY_STOICHIOMETRY`, `BY_LATTICE` and `BY_CONTENTS`, as far as they apply."""
+
+    @property
+    def is_alike(self):
+        """Whether a pair was found by its stoichiometry."""
+        return (self.found_by & BY_STOICHIOMETRY) > 0
 
 
 class Side(NamedTuple):
@@ -32,6 +41,8 @@ class Side(NamedTuple):
     shapes: np.ndarray | None
     lengths: np.ndarray | None
     log_units: np.ndarray | None
+    contents: np.ndarray | None
+    """What atoms there are, and their cell as far as it is known, in units of the scales."""
     folds: np.ndarray
     """Rows of one fold never see one another; -1 sees all."""
 
@@ -51,14 +62,19 @@ def find_neighbours(new, known):
     """
     parts = []
     if new.keys is not None:
-        parts.append((*_alike(new, known), True))
+        parts.append((*_alike(new, known), BY_STOICHIOMETRY))
     if new.lengths is not None:
-        parts.append((*_same_lattice(new, known), False))
-    query = np.concatenate([part[0] for part in parts])
-    reference = np.concatenate([part[1] for part in parts])
-    is_alike = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
-    order = np.argsort(query, kind="stable")
-    return Neighbours(query[order], reference[order], is_alike[order])
+        parts.append((*_same_lattice(new, known), BY_LATTICE))
+    if new.contents is not None:
+        parts.append((*_like_contents(new, known), BY_CONTENTS))
+    n_known = len(known.folds)
+    pair = np.concatenate([part[0] * n_known + part[1] for part in parts])
+    way = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
+    order = np.argsort(pair, kind="stable")
+    pair, way = pair[order], way[order]
+    first = np.flatnonzero(np.diff(pair, prepend=-1))
+    found_by = np.add.reduceat(way, first) if len(first) else way
+    return Neighbours(pair[first] // n_known, pair[first] % n_known, found_by)
 
 
 def _alike(new, known):
@@ -70,12 +86,19 @@ def _alike(new, known):
         for start in range(0, len(new_of[code]), _BLOCK):
             rows = new_of[code][start : start + _BLOCK]
             distance = _unlikeness(new, known, rows, candidates)
-            n_nearest = min(N_ALIKE, len(candidates))
-            nearest = np.argpartition(distance, n_nearest - 1, axis=1)[:, :n_nearest]
-            usable = np.isfinite(np.take_along_axis(distance, nearest, axis=1))
-            queries.append(np.broadcast_to(rows[:, None], usable.shape)[usable])
-            references.append(candidates[nearest[usable]])
+            row, nearest = _nearest(distance, N_ALIKE)
+            queries.append(rows[row])
+            references.append(candidates[nearest])
     return _joined(queries), _joined(references)
+
+
+def _nearest(distance, n_nearest):
+    """Row and column of the smallest distances of each row, as far as they are finite."""
+    n_nearest = min(n_nearest, distance.shape[1])
+    nearest = np.argpartition(distance, n_nearest - 1, axis=1)[:, :n_nearest]
+    usable = np.isfinite(np.take_along_axis(distance, nearest, axis=1))
+    rows = np.broadcast_to(np.arange(len(distance))[:, None], usable.shape)
+    return rows[usable], nearest[usable]
 
 
 def _rows_by_key(new_keys, known_keys):
@@ -107,10 +130,15 @@ def _unlikeness(new, known, rows, candidates):
         shapes = _squares(new.shapes[rows], known.shapes[candidates]) / new.shapes.shape[1]
         units = new.log_units[rows][:, None] - known.log_units[candidates]
         distance += shapes / SHAPE_SCALE**2 + (units / UNITS_SCALE) ** 2
+    return _apart(distance, new.folds[rows], known.folds[candidates])
+
+
+def _apart(distance, new_folds, known_folds):
+    """Round distances, and make them infinite within a fold."""
     # Products of matrices are rounded differently beside other rows; what ties must stay tied.
     distance = np.round(distance, 6)
-    folds = new.folds[rows][:, None]
-    distance[(folds == known.folds[candidates]) & (folds >= 0)] = np.inf
+    new_folds = new_folds[:, None]
+    distance[(new_folds == known_folds) & (new_folds >= 0)] = np.inf
     return distance
 
 
@@ -136,6 +164,18 @@ def _same_lattice(new, known):
     usable &= np.cumsum(usable, axis=1) <= N_LATTICE
     query = np.broadcast_to(np.arange(len(found))[:, None], found.shape)
     return query[usable], found[usable]
+
+
+def _like_contents(new, known):
+    """Pairs with like atoms, as many of them, in cells of like shape: any stoichiometry."""
+    queries, references = [], []
+    for start in range(0, len(new.contents), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        distance = _squares(new.contents[rows], known.contents)
+        row, nearest = _nearest(_apart(distance, new.folds[rows], known.folds), N_CONTENTS)
+        queries.append(start + row)
+        references.append(nearest)
+    return _joined(queries), _joined(references)
 
 
 def _joined(parts):

@@ -4,14 +4,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crystalml.symmetry._space_groups._neighbours import SHAPE_SCALE, UNITS_SCALE
+from crystalml.symmetry._space_groups._neighbours import (
+    ATOMS_SCALE,
+    BY_CONTENTS,
+    BY_LATTICE,
+    PROFILE_SCALE,
+    SHAPE_SCALE,
+    UNITS_SCALE,
+)
 from crystalml.symmetry._space_groups._rows import SMALLEST_DIFFERENCE
 
 _N_SITES = 4
 # Pairs that share no stoichiometry are not compared site by site.
 _UNLIKE = 9.0
-# Neighbours closer than these vote alike: shape and Z; with chemistry; lattice alone.
+# Neighbours closer than this vote alike by their lattice alone.
 _LATTICE_SCALE = 0.01
+_LARGEST_EXPONENT = 700.0
+_PAIRS_AT_ONCE = 50_000
 
 
 class PairColumns(NamedTuple):
@@ -20,7 +29,8 @@ class PairColumns(NamedTuple):
     columns: np.ndarray
     """Shape (n_pairs, n_columns)."""
     votes: np.ndarray
-    """Weights of the pair's vote in three plain counts, shape (n_pairs, 3)."""
+    """Weights of the pair's vote in four plain counts, shape (n_pairs, 4): by shape and Z; these
+    and the chemistry of the sites; by the lattice; by the contents of the cell."""
 
 
 def pair_columns(pairs, new, known, fits):
@@ -41,9 +51,11 @@ def pair_columns(pairs, new, known, fits):
     """
     i, j = pairs.query, pairs.reference
     group = known.codes[j]
-    parts = [pairs.is_alike, group_of_pair(fits, i, group)]
+    ways = [pairs.is_alike, (pairs.found_by & BY_LATTICE) > 0, (pairs.found_by & BY_CONTENTS) > 0]
+    parts = [*ways, group_of_pair(fits, i, group)]
     distance = np.zeros(len(i))
     chemistry = np.zeros(len(i))
+    contents = np.full(len(i), np.inf)
     lattice = np.full(len(i), np.inf)
     same = pairs.is_alike
     if new.lattices is not None:
@@ -54,19 +66,31 @@ def pair_columns(pairs, new, known, fits):
         same = new.compositions.sites.key[i] == known.compositions.sites.key[j]
         chemistry, columns = _composition_columns(new.compositions, known.compositions, i, j, same)
         parts.append(columns)
+        profile, columns = _profile_columns(new.compositions, known.compositions, i, j)
+        parts.append(columns)
+        contents = (profile / PROFILE_SCALE) ** 2
     if new.log_units is not None:
         units = np.where(same, new.log_units[i] - known.log_units[j], _UNLIKE)
         parts.append(np.column_stack([units, np.abs(units), new.log_units[i]]))
+        atoms = new.log_atoms[i] - known.log_atoms[j]
+        parts.append(np.column_stack([atoms, np.abs(atoms)]))
+        contents = contents + (shape / SHAPE_SCALE) ** 2 + (atoms / ATOMS_SCALE) ** 2
         distance = distance + (units / UNITS_SCALE) ** 2
     votes = np.column_stack(
         [
-            same * np.exp(-0.5 * np.minimum(distance, 700.0)),
-            same * np.exp(-0.5 * np.minimum(distance + chemistry**2, 700.0)),
-            np.exp(-0.5 * np.minimum((lattice / _LATTICE_SCALE) ** 2, 700.0)),
+            same * _weight(distance),
+            same * _weight(distance + chemistry**2),
+            _weight((lattice / _LATTICE_SCALE) ** 2),
+            _weight(contents),
         ]
     )
     columns = np.column_stack([part.astype(np.float32) for part in parts])
     return PairColumns(columns, votes)
+
+
+def _weight(squares):
+    """Weight of a vote at a distance, given squared in units of its scale."""
+    return np.exp(-0.5 * np.minimum(squares, _LARGEST_EXPONENT))
 
 
 def group_of_pair(fits, rows, group):
@@ -112,6 +136,21 @@ def _composition_columns(new, known, i, j, same):
         ]
     )
     return chemistry, columns
+
+
+def _profile_columns(new, known, i, j):
+    """Differences of whole compositions, and how unlike the ratios of their elements are."""
+    used, j = np.unique(j, return_inverse=True)
+    new_profiles, known_profiles = new.profiles(), known.profiles(used)
+    new_ratios, known_ratios = new.largest_fractions(), known.largest_fractions(used)
+    columns = np.empty((len(i), 3))
+    for start in range(0, len(i), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        between = np.abs(new_profiles[i[part]] - known_profiles[j[part]])
+        columns[part, 0] = np.sqrt((between**2).sum(axis=1))
+        columns[part, 1] = between.sum(axis=1)
+        columns[part, 2] = np.abs(new_ratios[i[part]] - known_ratios[j[part]]).sum(axis=1)
+    return columns[:, 0], columns
 
 
 def _last_sites(sites):

@@ -35,6 +35,7 @@ _SITE_PROPERTIES = {
     "Row": 0.7,
 }
 ELECTRONEGATIVITY = list(_SITE_PROPERTIES).index("Electronegativity")
+_MENDELEEV = list(_SITE_PROPERTIES).index("MendeleevNumber")
 _COMMON_ELEMENTS = 94
 _N_COUNTS = 6
 
@@ -114,6 +115,20 @@ class Compositions(NamedTuple):
     statistics: np.ndarray
     """Mean, mean deviation, minimum, maximum and range of each elemental property."""
     sites: Stoichiometry
+    order: np.ndarray
+    """The elements by Mendeleev number, shape (118,)."""
+
+    def profiles(self, rows=slice(None)):
+        """Return the fraction of atoms up to each element by Mendeleev number, shape (n, 118).
+
+        The area between two profiles is the element mover's distance of the compositions
+        (Hargreaves et al. 2020, Chem. Mater. 32, 10610).
+        """
+        return np.cumsum(self.fractions[rows].toarray()[:, self.order], axis=1)
+
+    def largest_fractions(self, rows=slice(None)):
+        """Return the six largest fractions, descending, whatever the elements, shape (n, 6)."""
+        return -np.sort(-self.fractions[rows].toarray(), axis=1)[:, :_N_COUNTS]
 
     @classmethod
     def of(cls, amounts, elements):
@@ -125,7 +140,8 @@ class Compositions(NamedTuple):
         shares = np.round(amounts.data / totals, 10)
         fractions = sparse.csr_array((shares, amounts.indices, amounts.indptr), shape=amounts.shape)
         sites = stoichiometry(amounts, elements.sites, ELECTRONEGATIVITY)
-        return cls(fractions, _statistics(fractions, elements.properties), sites)
+        order = np.argsort(elements.sites[:, _MENDELEEV], kind="stable")
+        return cls(fractions, _statistics(fractions, elements.properties), sites, order)
 
     def columns(self, present):
         """Columns for trees; `present` are the elements whose fractions are among them."""
