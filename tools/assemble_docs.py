@@ -34,6 +34,7 @@ GUIDE_ORDER = (
     "predict_cells",
     "evaluate",
     "leaks",
+    "reproduction",
     "pictures",
     "save_and_deploy",
     "command_line",
