@@ -130,7 +130,7 @@ def download_round(folder, chance, n_entries=120):
     return done
 
 
-def reading_round(folder, chance, *, n_files=120, n_jobs=None):
+def reading_round(folder, chance, n_files=120):
     """Read damaged files into a Parquet data set; return what was done, by name."""
     from crystalml.io import cifs_to_parquet, read_cifs
 
@@ -138,7 +138,7 @@ def reading_round(folder, chance, *, n_files=120, n_jobs=None):
     sources = _damaged_cifs(folder / "cifs", chance, n_files)
     options = {"files_per_part": chance.choice([5, 20, 50]), "progress": False}
     done["kills"] += killed(_KILLED_READING, [sources, str(dest), options], _delay(chance, 0.5))
-    n_jobs = n_jobs or chance.choice([None, None, None, 2])
+    n_jobs = chance.choice([None, None, None, 2])
 
     def run():
         return cifs_to_parquet(sources, dest, n_jobs=n_jobs, **options)

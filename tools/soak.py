@@ -26,6 +26,7 @@ from typing import NamedTuple
 import psutil
 from _soak_checks import SoakError
 from _soak_rounds import download_round, generator, reading_round
+from joblib.externals.loky import get_reusable_executor
 
 # Growth per round, above which something leaks in a long run; a round handles some 240 inputs.
 LIMITS = {"memory_kb": 64.0, "open_files": 0.05, "threads": 0.05}
@@ -44,11 +45,12 @@ class Levels(NamedTuple):
 
 
 def levels():
-    """Measure this process, without the bounded caches that every new text fills."""
+    """Measure this process without the bounded caches, which new texts fill, and its workers."""
     modules = [module for name, module in sys.modules.items() if name.startswith("crystalml.io")]
     for part in (part for module in modules for part in vars(module).values()):
         if hasattr(part, "cache_parameters") and part.cache_parameters()["maxsize"]:
             part.cache_clear()
+    get_reusable_executor().shutdown(wait=True)  # joblib's, which interrupts end now and then
     gc.collect()
     process = psutil.Process()
     with process.oneshot():
@@ -100,8 +102,6 @@ def soak_round(folder, seed, number):
 def soak(minutes, seed, first, keep):
     """Do rounds until the time is over; return (what was done, levels after each round)."""
     done, history, number = Counter(), [], first
-    with tempfile.TemporaryDirectory() as folder:  # starts the pool of processes, which stays
-        reading_round(Path(folder), generator(seed, -1), n_files=40, n_jobs=2)
     start = told = time.monotonic()
     while number == first or time.monotonic() - start < 60 * minutes:
         folder = Path(tempfile.mkdtemp(prefix=f"soak-{number}-", dir=keep))

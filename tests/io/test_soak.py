@@ -135,7 +135,6 @@ def test_a_failing_round_is_kept_and_named(soak, monkeypatch, tmp_path):
         (folder / "evidence").write_text("")
         raise soak.SoakError("a file was lost")
 
-    monkeypatch.setattr(soak, "reading_round", lambda *args, **options: {})
     monkeypatch.setattr(soak, "download_round", fail)
     with pytest.raises(SystemExit, match=r"round 3 of seed 0, kept in .*: a file was lost"):
         soak.main(["--minutes", "0", "--first", "3", "--keep", str(tmp_path)])
