@@ -444,7 +444,7 @@ def test_two_threads_may_write_the_same_entry(tmp_path):
 def test_a_killed_process_loses_nothing_and_leaves_no_partial_file(server, tmp_path, number):
     code = (
         "import sys; from crystalml.io import CODClient\n"
-        f"client = CODClient({server.url!r}, delay=0.005, progress=False)\n"
+        f"client = CODClient({server.url!r}, delay=0.02, progress=False)\n"
         f"client.download(range({FIRST}, {FIRST + 400}), {str(tmp_path)!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)

@@ -381,7 +381,7 @@ def test_markdown(comparison):
     assert header == "| model | accuracy | held out | time to fit, s | held out |"
     assert rule == "| --- | ---: | ---: | ---: | ---: |"
     mean, std, held_out = comparison.table.loc["Bayes", "accuracy"]
-    assert lines[0].startswith(f"| Bayes | {mean:.2f} ± {std:.2f} | {held_out:.2f} | 0.0 ± 0.0 |")
+    assert lines[0].startswith(f"| Bayes | {mean:.2f} ± {std:.2f} | {held_out:.2f} | 0.")
     assert len(lines) == 4
     notes = text.split("\n\n")[1].splitlines()
     assert notes == [f"- {note}" for note in comparison.notes]

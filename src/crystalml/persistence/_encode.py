@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 
 from crystalml.exceptions import PersistenceError
 from crystalml.persistence._dtypes import describe_dtype
-from crystalml.persistence._encode_sklearn import SPECIAL, loss_arguments
+from crystalml.persistence._encode_sklearn import SPECIAL, loss_arguments, loss_name
 from crystalml.persistence._encode_tables import encode_table
 from crystalml.persistence._trust import full_name, is_allowed, is_named_tuple, resolve
 
@@ -150,8 +150,8 @@ class Encoder:
         if full_name(kind) in SPECIAL:
             return SPECIAL[full_name(kind)](self, value)
         if loss_arguments(value) is not None:
-            self.names.add(full_name(kind))
-            return ["loss", full_name(kind), self.slots(loss_arguments(value))]
+            self.names.add(loss_name(kind))
+            return ["loss", loss_name(kind), self.slots(loss_arguments(value))]
         name = self.name(kind, "object")
         own = {"__reduce__", "__reduce_ex__"} & set().union(*(vars(c) for c in kind.mro()[:-1]))
         if own or issubclass(kind, dict | list | set | str | bytes | int | float):

@@ -20,10 +20,19 @@ DISTANCES = {
 BOOSTER = "lightgbm.basic.Booster"
 
 
+def loss_name(kind):
+    """Return the name under which a class of compiled losses is imported.
+
+    Those of scikit-learn before 1.9 call their module ``_loss``, which nobody can import.
+    """
+    module = "sklearn._loss._loss" if kind.__module__ == "_loss" else kind.__module__
+    return f"{module}.{kind.__name__}"
+
+
 def loss_arguments(value):
     """Return the arguments that build a compiled loss, or None if `value` is none."""
     kind = type(value)
-    if not LOSS.fullmatch(f"{kind.__module__}.{kind.__name__}"):
+    if not LOSS.fullmatch(loss_name(kind)):
         return None
     build, arguments, *_ = value.__reduce__()
     if build is kind:
