@@ -28,13 +28,12 @@ def check_downloads(folder, ids, report, lasting):
     """Check report, folder and manifest against one another and against the server's files."""
     table = report.table
     demand(table["cod_id"].tolist() == ids, "the report has other entries than were asked for")
-    outcomes = dict(zip(table["cod_id"], table["outcome"], strict=True))
-    wrong = {i: outcomes[i] for i in ids if not _is_expected(outcomes[i], lasting.get(i))}
+    wrong = unexpected_outcomes(report, lasting)
     demand(not wrong, f"unexpected outcomes {wrong!r}, expected {lasting!r}")
     demand(
         table["error"].notna().equals(~table["outcome"].isin(STORED)), "no reason, or one too many"
     )
-    stored = [cod_id for cod_id in ids if outcomes[cod_id] in STORED]
+    stored = table.loc[table["outcome"].isin(STORED), "cod_id"].tolist()
     check_files(folder, stored, exactly=True)
     records = _manifest_records(folder / "manifest.jsonl")
     last = {record["cod_id"]: record for record in records if "cod_id" in record}
@@ -46,8 +45,14 @@ def check_downloads(folder, ids, report, lasting):
         demand(same, f"the manifest says {record!r}, the report {row!r}")
 
 
-def _is_expected(outcome, failure):
-    return outcome in STORED if failure is None else outcome == failure
+def unexpected_outcomes(report, lasting):
+    """Return the outcomes that are none of an entry with this fault, or with none, by entry."""
+    outcomes = dict(zip(report.table["cod_id"], report.table["outcome"], strict=True))
+    return {
+        cod_id: outcome
+        for cod_id, outcome in outcomes.items()
+        if outcome != lasting.get(cod_id) and (outcome not in STORED or cod_id in lasting)
+    }
 
 
 def check_files(folder, ids, *, exactly=False):
