@@ -21,7 +21,6 @@ from collections import Counter
 from _fuzz_targets import CIFTarget
 from _soak_checks import (
     ROOT,
-    SoakError,
     check_data_set,
     check_downloads,
     check_files,
