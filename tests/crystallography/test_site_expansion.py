@@ -28,9 +28,7 @@ def empty_structure(group):
     lines = ["data_empty", *(f"_cell_{name} {value}" for name, value in cell)]
     lines.append(f"_symmetry_space_group_name_H-M '{group.xhm()}'")
     block = gemmi.cif.read_string("\n".join(lines)).sole_block()
-    structure = gemmi.make_small_structure_from_block(block)
-    structure.setup_cell_images()
-    return structure
+    return gemmi.make_small_structure_from_block(block)
 
 
 @pytest.mark.parametrize("number", range(1, 231))
