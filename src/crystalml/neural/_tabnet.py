@@ -72,7 +72,7 @@ class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
     >>> from crystalml import TabNetClassifier
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
     >>> net = TabNetClassifier(
-    ...     8, 8, 3, learning_rate=0.02, batch_size=64, momentum=0.1, max_epochs=60, random_state=0
+    ...     8, 8, 3, learning_rate=0.02, batch_size=32, momentum=0.1, max_epochs=60, random_state=0
     ... )
     >>> net.fit(X, y).score(X, y) > 0.9
     True
