@@ -7,6 +7,7 @@ import json
 import math
 import sys
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 _HALITE = b"""data_halite
@@ -242,13 +243,14 @@ def _change_inside(chance, value):
             continue
         kind = chance.randrange(4)
         if kind == 0 and isinstance(value, list):
-            value.insert(key, chance.choice(value))
+            value.insert(key, deepcopy(chance.choice(value)))
         elif kind == 1:
             del value[key]
         elif kind == 2 and isinstance(value[key], int):
             value[key] += chance.choice([-1, 1, 8])
         else:
-            value[key] = chance.choice([*_VALUES, chance.choice(list(value))])
+            # Copies: an input must not depend on those before it, nor contain itself.
+            value[key] = deepcopy(chance.choice([*_VALUES, chance.choice(list(value))]))
         return
 
 
