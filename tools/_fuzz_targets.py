@@ -3,12 +3,9 @@
 A target makes inputs from a random generator, as bytes, and checks what becomes of one.
 """
 
-import json
 import math
-import sys
-import tempfile
-from copy import deepcopy
-from pathlib import Path
+
+from _fuzz_models import ModelTarget
 
 _HALITE = b"""data_halite
 _cell_length_a 5.6402(2)
@@ -53,13 +50,6 @@ _FORMULA_TOKENS = (  # noqa: SIM905
     "( ) [ ] { } , . · * + - ~ ^ _ ' \" 0 1 2 3 9 1e9 1e400 x n δ ½ ₂ ² Å \u202e \x00 NaN Xx Uuo "
     "D T Og H2O Fe O2 Si (OH)2 0.333333333333333333333 99999999999999999999 2/3 nH2O \ud800 \n"
 ).split(" ")
-# Values that an attacker might put in place of others.
-_VALUES = [0, -1, 1, 2**31, 2**63, 10**40, 1.5, 1e308, True, None, "", "x", [], {}, [0], [[0]]]
-_VALUES += ["os.system", "subprocess.Popen", "builtins.eval", "numpy.load", "|O", "<f8", "C"]
-_VALUES += ["sklearn.svm._classes.SVC", "numpy.ndarray", "crystalml.io._read.read_records"]
-_VALUES += ["array", "object", "function", "type", "list", "dict", "tuple", "partial", "sparse"]
-_FORBIDDEN = {"os.system", "os.exec", "os.posix_spawn", "os.fork", "pickle.find_class", "os.remove"}
-_FORBIDDEN |= {"subprocess.Popen", "socket.connect", "os.rename", "os.mkdir", "shutil.rmtree"}
 
 
 class MisbehaviourError(Exception):
@@ -135,60 +125,6 @@ class FormulaTarget:
         return "read"
 
 
-class ModelTarget:
-    """`load` gives an estimator or a PersistenceError, and touches nothing else."""
-
-    name = "model"
-
-    def __init__(self, corpus):
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "model.crystalml"
-        self.files = [*_models(Path(self.folder.name)), *_files(corpus / self.name)]
-        self.parts = [parts for data in self.files if (parts := _unpacked(data))]
-        self.watching, self.seen = False, []
-        sys.addaudithook(self._watch)
-
-    def make(self, chance):
-        """Make an input: damaged as a whole, or changed inside and packed anew."""
-        from crystalml.persistence._container import pack
-
-        if chance.random() < 0.3:
-            return mutated_bytes(chance, self.files, [b"PK\x03\x04", b"\x80\x04", b"\x00" * 8])
-        manifest, members = chance.choice(self.parts)
-        members = dict(members)
-        for _ in range(chance.randint(1, 3)):
-            name = chance.choice([*members, "graph.json", "graph.json", "graph.json"])
-            members[name] = _changed_member(chance, name, members[name])
-        return pack(manifest, members)
-
-    def check(self, data):
-        """Load; return what became of it."""
-        from crystalml import load
-        from crystalml.exceptions import PersistenceError
-
-        self.path.write_bytes(data)
-        self.seen.clear()
-        self.watching = True
-        try:
-            load(self.path, max_size=2**26)
-            outcome = "loaded"
-        except PersistenceError:
-            outcome = "refused"
-        finally:
-            self.watching = False
-        if self.seen:
-            raise MisbehaviourError(f"loading caused {self.seen[:3]!r}")
-        return outcome
-
-    def _watch(self, event, arguments):
-        if not self.watching:
-            return
-        mode = arguments[1] if event == "open" and len(arguments) > 1 else None
-        writes = isinstance(mode, str) and set(mode) & set("wax+")
-        if event in _FORBIDDEN or writes:
-            self.seen.append((event, str(arguments)[:100]))
-
-
 TARGETS = {target.name: target for target in (CIFTarget, FormulaTarget, ModelTarget)}
 
 
@@ -216,79 +152,6 @@ def mutated_bytes(chance, seeds, tokens):
         elif kind == 7 and chance.random() < 0.3:
             del data[place:]
     return bytes(data[:1_000_000])
-
-
-def _changed_member(chance, name, data):
-    """Change a member of a model file: the graph as JSON, everything else as bytes."""
-    if not name.endswith(".json") or chance.random() < 0.1:
-        return mutated_bytes(chance, [data], [b"\x00" * 8, b"\xff" * 8])
-    try:
-        nodes = json.loads(data)
-    except (ValueError, RecursionError):
-        return data
-    for _ in range(chance.randint(1, 3)):
-        _change_inside(chance, nodes)
-    return json.dumps(nodes).encode()
-
-
-def _change_inside(chance, value):
-    """Walk to a random place in nested lists and dicts, and change it."""
-    for _ in range(chance.randint(1, 8)):
-        keys = list(value) if isinstance(value, dict) else range(len(value))
-        if not keys:
-            return
-        key = chance.choice(keys)
-        if isinstance(value[key], list | dict) and chance.random() < 0.8:
-            value = value[key]
-            continue
-        kind = chance.randrange(4)
-        if kind == 0 and isinstance(value, list):
-            value.insert(key, deepcopy(chance.choice(value)))
-        elif kind == 1:
-            del value[key]
-        elif kind == 2 and isinstance(value[key], int):
-            value[key] += chance.choice([-1, 1, 8])
-        else:
-            # Copies: an input must not depend on those before it, nor contain itself.
-            value[key] = deepcopy(chance.choice([*_VALUES, chance.choice(list(value))]))
-        return
-
-
-def _models(folder):
-    """Return small model files of several kinds."""
-    import numpy as np
-    from sklearn.datasets import load_iris
-    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, StandardScaler
-    from sklearn.svm import SVC
-
-    from crystalml import CellDescriptors, MLPNetClassifier, save
-
-    X, y = load_iris(return_X_y=True)
-    net = MLPNetClassifier(hidden_layer_sizes=(3,), max_epochs=1, random_state=0)
-    models = [
-        make_pipeline(FunctionTransformer(np.log1p), ExtraTreesClassifier(2, max_depth=3)),
-        HistGradientBoostingClassifier(max_iter=2),
-        make_pipeline(StandardScaler(), SVC()),
-        make_pipeline(StandardScaler(), net),
-    ]
-    files = []
-    for model in [CellDescriptors(), *(model.fit(X, y) for model in models)]:
-        save(model, folder / "seed.crystalml")
-        files.append((folder / "seed.crystalml").read_bytes())
-    return files
-
-
-def _unpacked(data):
-    """Return manifest and members of an intact model file; None of another."""
-    from crystalml.exceptions import PersistenceError
-    from crystalml.persistence._container import unpack
-
-    try:
-        return unpack(data, 2**26)
-    except PersistenceError:
-        return None
 
 
 def _files(folder):

@@ -3,17 +3,22 @@
 import json
 import zipfile
 
-from crystalml.persistence._container import GRAPH, pack, unpack
+from crystalml.persistence._container import STATE, pack, unpack
 
 
 def rewrite(path, change):
-    """Let `change` alter the nodes of a model file, and write it back as `save` would."""
+    """Let `change` alter the state in a model file, and write it back as `save` would."""
     manifest, members = unpack(path.read_bytes(), None)
-    nodes = json.loads(members[GRAPH])
-    nodes = change(nodes) or nodes
-    members[GRAPH] = json.dumps(nodes).encode()
-    manifest = {k: v for k, v in manifest.items() if k not in ("format", "format_version")}
-    path.write_bytes(pack(manifest, members))
+    state = json.loads(members[STATE])
+    changed = change(state)
+    state = state if changed is None else changed
+    members[STATE] = json.dumps(state).encode()
+    path.write_bytes(pack(without_format(manifest), members))
+
+
+def without_format(manifest):
+    """Leave out of a manifest what `pack` writes itself."""
+    return {k: v for k, v in manifest.items() if k not in ("format", "format_version")}
 
 
 def rewrite_manifest(path, **changes):
@@ -33,6 +38,20 @@ def copy_zip(path, target, *, change=None, extra=()):
         copy.comment = source.comment
 
 
-def position(nodes, kind):
-    """Index of the first node of a kind."""
-    return next(index for index, node in enumerate(nodes) if node[0] == kind)
+def set_attribute(state, name, form):
+    """Give the outermost estimator of a state another attribute, or one more."""
+    state[2] = [item for item in state[2] if item[0] != name] + [[name, form]]
+
+
+def attribute(state, name):
+    """Return the form of an attribute of the outermost estimator of a state."""
+    return next(form for key, form in state[2] if key == name)
+
+
+def forms(state, kind):
+    """Yield all forms of a kind inside a state, outermost first."""
+    if isinstance(state, list):
+        if state and state[0] == kind:
+            yield state
+        for part in state:
+            yield from forms(part, kind)

@@ -6,8 +6,10 @@ import re
 import struct
 import zipfile
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 from tests.persistence.model_files import copy_zip, rewrite_manifest
 
@@ -33,7 +35,7 @@ def assert_refused(path, reason, **options):
         assert str(path) in str(refusal.value)
 
 
-@pytest.mark.parametrize("member", ["graph.json", "numbers.bin"])
+@pytest.mark.parametrize("member", ["state.json", "numbers.bin"])
 def test_changed_members(path, member):
     target = path.with_suffix(".changed")
 
@@ -58,8 +60,13 @@ def test_truncated_files(path, share):
 
 
 def test_newer_formats(path):
-    rewrite_manifest(path, format_version=2)
-    assert_refused(path, "format version 2, .* reads versions up to 1. Update: pip install")
+    rewrite_manifest(path, format_version=3)
+    assert_refused(path, "format version 3, .* reads versions up to 2. Update: pip install")
+
+
+def test_formats_before_the_first_release(path):
+    rewrite_manifest(path, format_version=1)
+    assert_refused(path, "format version 1, of a crystalml before its first release. Fit and save")
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "1", None, 1.0])
@@ -114,7 +121,7 @@ def test_strange_members(path, name):
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize("name", ["graph.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["state.json", "manifest.json"])
 def test_members_that_are_there_twice(path, name):
     target = path.with_suffix(".twice")
     copy_zip(path, target, extra=[(name, b"[]")])
@@ -135,9 +142,30 @@ def test_zip_bombs_are_not_unpacked(path):
     manifest, members = unpack(path.read_bytes(), None)
     members["numbers.bin"] = bytes(50_000_000)
     path.write_bytes(pack(manifest, members))
-    assert path.stat().st_size < 100_000
-    assert_refused(path, "more than max_size=1000000", max_size=1_000_000)
+    assert_refused(path, "bytes, more than max_size=1000000", max_size=1_000_000)
     assert_refused(path, "bytes, more than max_size=100", max_size=100)
+
+
+def test_what_compresses_well_is_stored_and_read(tmp_path):
+    path = tmp_path / "model.crystalml"
+    model = FunctionTransformer(np.log1p, kw_args={"zeros": np.zeros(10**6)})
+    save(model, path)
+    assert path.stat().st_size > 10**6
+    assert load(path).kw_args["zeros"].shape == (10**6,)
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [("numbers.bin", bytes(200_000_000)), ("state.json", b"[" + b"[]," * 2_000_000 + b"0]")],
+)
+def test_files_that_take_much_more_memory_than_they_have_bytes(path, member, content, monkeypatch):
+    manifest, members = unpack(path.read_bytes(), None)
+    # As an attacker would pack it, who need not keep to what `save` does.
+    monkeypatch.setattr("crystalml.persistence._container._MOST_PER_BYTE", 10**9)
+    path.write_bytes(pack(manifest, {**members, member: content}))
+    monkeypatch.undo()
+    assert path.stat().st_size < 300_000
+    assert_refused(path, "bytes of memory, which no file that save has written does")
 
 
 def with_declared_size(data, name, size):
@@ -172,8 +200,8 @@ def test_encrypted_members_and_other_compression(path):
 
 def test_the_manifest_is_complete(path):
     manifest = read_manifest(path)
-    assert manifest["estimator"] == "sklearn.tree._classes.DecisionTreeClassifier"
+    assert manifest["estimator"] == "DecisionTreeClassifier"
     assert manifest["training_data"] == {"rows": 150}
     assert manifest["output"]["labels"] == [0, 1, 2]
-    assert set(manifest["members"]) == {"graph.json", "numbers.bin"}
+    assert set(manifest["members"]) == {"state.json", "numbers.bin"}
     assert manifest["members"]["numbers.bin"]["size"] > 0

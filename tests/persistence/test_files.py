@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import warnings
-from typing import NamedTuple
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,37 +18,53 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     IsolationForest,
     RandomForestRegressor,
     StackingClassifier,
     VotingClassifier,
+    VotingRegressor,
 )
-from sklearn.feature_selection import SelectKBest, f_classif
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, WhiteKernel
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.feature_selection import SelectFromModel, SelectKBest, f_classif
+from sklearn.frozen import FrozenEstimator
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import (
+    LassoCV,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    SGDClassifier,
+)
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KernelDensity, KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
     SplineTransformer,
     StandardScaler,
+    TargetEncoder,
 )
-from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
-from tests.persistence.model_files import rewrite, rewrite_manifest
+from sklearn.svm import SVC, SVR, LinearSVC, NuSVC, NuSVR
+from tests.persistence.model_files import rewrite_manifest
 
 from crystalml import (
     CellDescriptors,
@@ -59,11 +76,9 @@ from crystalml import (
     save,
     table_preprocessor,
 )
-from crystalml.crystallography import SpaceGroupSetting
 from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import CrystalmlWarning, InvalidInputError, PersistenceError
-from crystalml.persistence import read_manifest
-from crystalml.persistence._attributes import attributes_of
+from crystalml.persistence import read_manifest, trusted_types
 
 X, codes = load_iris(return_X_y=True)
 X, codes = X[::2], codes[::2]
@@ -76,8 +91,7 @@ TINY = {"hidden_layer_sizes": (5,), "max_epochs": 2, "random_state": 0}
 def round_trip(estimator, folder, **options):
     path = folder / "model.crystalml"
     save(estimator, path, **options)
-    trusted = {key: options[key] for key in options if key == "trusted"}
-    return load(path, **trusted)
+    return load(path)
 
 
 def assert_same_answers(first, second, rows):
@@ -107,9 +121,16 @@ CLASSIFIERS = [
     HistGradientBoostingClassifier(max_iter=2),
     KNeighborsClassifier(),
     KNeighborsClassifier(algorithm="ball_tree", metric="minkowski", p=3),
+    KNeighborsClassifier(algorithm="brute", weights="distance"),
+    LinearDiscriminantAnalysis(),
+    OneVsRestClassifier(LinearSVC()),
+    NearestCentroid(),
+    FrozenEstimator(GaussianNB().fit(X, labels)),
     MLPClassifier((3,), max_iter=500, tol=1e-2),
     NuSVC(),
     SVC(),
+    make_pipeline(QuantileTransformer(n_quantiles=20), PCA(2), SVC(kernel="poly")),
+    make_pipeline(SelectFromModel(ExtraTreesClassifier(2)), RobustScaler(), GaussianNB()),
     make_pipeline(SelectKBest(f_classif, k=2), LogisticRegression(max_iter=300)),
     StackingClassifier([("nb", GaussianNB())], LogisticRegression(max_iter=300), cv=2),
     VotingClassifier([("net", MLPNetClassifier(**TINY)), ("nb", GaussianNB())], voting="soft"),
@@ -117,15 +138,19 @@ CLASSIFIERS = [
     make_pipeline(StandardScaler(), MLPNetClassifier(batch_normalization=True, **TINY)),
 ]
 OTHERS = [
-    GaussianProcessRegressor(RBF(2.0) + WhiteKernel(1.0), optimizer=None),
-    IsolationForest(n_estimators=3),
-    KernelDensity(),
-    KMeans(2, n_init=1, random_state=np.random.RandomState(0)),
+    GradientBoostingRegressor(n_estimators=2, loss="quantile"),
+    HistGradientBoostingRegressor(max_iter=2, loss="poisson"),
+    KNeighborsRegressor(),
+    LassoCV(cv=2),
     MLPNetRegressor(**TINY),
-    OneClassSVM(),
+    MLPRegressor(hidden_layer_sizes=(3,), max_iter=500, tol=1e-2, random_state=0),
+    NuSVR(),
+    PoissonRegressor(),
     RandomForestRegressor(2, max_depth=3, criterion="absolute_error"),
     SVR(),
-    make_pipeline(SplineTransformer(), Ridge()),
+    VotingRegressor([("ridge", Ridge()), ("dropped", "drop")]),
+    make_pipeline(PowerTransformer(), KNNImputer(), Ridge()),
+    make_pipeline(TargetEncoder(), Ridge()),
     make_union(MinMaxScaler(), FunctionTransformer(np.log1p)),
     TransformedTargetRegressor(MLPNetRegressor(**TINY), func=np.log1p, inverse_func=np.expm1),
 ]
@@ -218,20 +243,6 @@ def test_nets_keep_their_shape_if_parameters_were_changed_after_fit(tmp_path):
     again.set_params(hidden_layer_sizes=(6,)).partial_fit(X, codes)
 
 
-def test_torch_schedulers_and_optimizers_as_parameters(tmp_path):
-    from functools import partial
-
-    import torch
-
-    step = partial(torch.optim.lr_scheduler.StepLR, step_size=2, gamma=0.5)
-    model = fitted_net(MLPNetClassifier, optimizer=torch.optim.Adagrad, scheduler=step)
-    again = round_trip(model, tmp_path)
-    assert again.optimizer is torch.optim.Adagrad
-    assert again.scheduler.keywords == step.keywords
-    assert_same_answers(model, again, new_rows)
-    clone(again).fit(X, codes)
-
-
 def test_nets_from_a_gpu_predict_on_the_cpu_where_there_is_none(tmp_path):
     model = fitted_net(MLPNetClassifier)
     wanted = model.predict_proba(new_rows)
@@ -251,23 +262,9 @@ def test_global_generators_are_left_alone(tmp_path):
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
-class Keeper(BaseEstimator):
-    """An estimator that keeps whatever it is given."""
-
-    def __init__(self, kept=None):
-        self.kept = kept
-
-
-class Pair(NamedTuple):
-    first: int
-    second: str
-
-
-TRUSTED = [f"{kind.__module__}.{kind.__name__}" for kind in (Keeper, Pair)]
-
-
 def kept(value, folder):
-    return round_trip(Keeper(value), folder, trusted=TRUSTED).kept
+    """Send a value to a file and back, as an argument that an estimator keeps."""
+    return round_trip(FunctionTransformer(np.log1p, kw_args={"it": value}), folder).kw_args["it"]
 
 
 @pytest.mark.parametrize(
@@ -277,24 +274,22 @@ def kept(value, folder):
         True,
         10**30,
         float("inf"),
-        1 + 2j,
         "Å\ud800",
-        b"\x00\xff",
-        {"a": [1, (2, {3})], 4: frozenset({5}), (6, None): slice(1, None), 1.5: range(3)},
-        Pair(1, "x"),
+        {"a": [1, (2, (3.5, "x"))], 4: {5: None}, (6, None): slice(1, None), 1.5: {}},
         np.float32(1.5),
         np.str_("x"),
-        np.datetime64("2026-11-22"),
-        np.dtype([("a", "<f8"), ("b", "U3", (2,))]),
+        np.dtype("<f8"),
         np.float64,
-        len("x"),
+        float,
+        np.log1p,
+        StratifiedKFold(4, shuffle=True, random_state=3),
     ],
     ids=lambda value: f"{value!r:.30}".encode("ascii", "replace").decode(),
 )
 def test_values_keep_value_and_type(value, tmp_path):
     again = kept(value, tmp_path)
     assert type(again) is type(value)
-    assert again == value
+    assert again == value or vars(again) == vars(value)
 
 
 @pytest.mark.parametrize(
@@ -310,8 +305,6 @@ def test_values_keep_value_and_type(value, tmp_path):
         np.array(["NaN", None, float("inf"), 3], dtype=object),
         np.array([[1, "a"], [None, (2, 3)]], dtype=object),
         np.zeros(2, dtype=np.dtype([("i", "i1"), ("x", "f8")], align=True)),
-        np.array(["2026-11-22", "NaT"], dtype="M8[D]"),
-        np.array([1 + 1j]),
     ],
     ids=lambda array: f"{array.dtype}{array.shape}",
 )
@@ -323,8 +316,8 @@ def test_arrays_keep_type_shape_and_order(array, tmp_path):
     assert again.flags[contiguous]
 
 
-def test_what_is_shared_stays_shared(tmp_path):
-    array = np.arange(3)
+def test_arrays_that_are_shared_stay_shared(tmp_path):
+    array = np.arange(1000)
     first, second = kept([array, {"again": array}], tmp_path)
     assert first is second["again"]
 
@@ -333,22 +326,25 @@ def test_what_is_shared_stays_shared(tmp_path):
     "table",
     [
         pd.DataFrame({"a": [1, 2], "b": ["x", None], 3: [0.5, np.nan]}, index=["r", "s"]),
-        pd.DataFrame({"c": pd.Categorical(["x", "y"]), "n": pd.array([1, None], dtype="Int64")}),
-        pd.DataFrame({"s": pd.array(["NaN", None], dtype="string")}),
-        pd.DataFrame({"t": pd.to_datetime(["2026-11-22", None])}),
-        pd.DataFrame(np.eye(2), columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])),
+        pd.DataFrame({"a": [True, False]}, index=[3, 1]),
         pd.DataFrame({"a": []}),
         pd.DataFrame([[1, 2.5]], columns=["same", "same"]),
     ],
 )
 def test_tables_stay_as_they_are(table, tmp_path):
+    pd.testing.assert_frame_equal(
+        kept(table, tmp_path), table, check_column_type=False, check_index_type=False
+    )
+
+
+def test_text_of_tables_becomes_objects(tmp_path):
+    table = pd.DataFrame({"s": pd.array(["NaN", "x"], dtype="string"), "n": [1, 2]})
     again = kept(table, tmp_path)
-    pd.testing.assert_frame_equal(again, table)
-    column = table.iloc[:, 0]
-    pd.testing.assert_series_equal(kept(column, tmp_path), column)
+    assert again["s"].tolist() == ["NaN", "x"]
+    assert again["s"].dtype == object
 
 
-@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix", "coo_array", "bsr_matrix"])
+@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix"])
 def test_sparse_arrays_stay_as_they_are(kind, tmp_path):
     array = getattr(sparse, kind)(np.eye(4)[:, :3] * 2)
     again = kept(array, tmp_path)
@@ -356,16 +352,11 @@ def test_sparse_arrays_stay_as_they_are(kind, tmp_path):
     np.testing.assert_array_equal(again.toarray(), array.toarray())
 
 
-@pytest.mark.parametrize("name", ["MT19937", "PCG64", "Philox", "SFC64"])
-def test_random_generators_go_on(name, tmp_path):
-    generator = np.random.Generator(getattr(np.random, name)(5))
-    generator.normal(size=3)
-    again = kept(generator, tmp_path)
-    assert again.spawn(1)[0].integers(1e9) == generator.spawn(1)[0].integers(1e9)
-    np.testing.assert_array_equal(again.normal(size=5), generator.normal(size=5))
-    old = np.random.RandomState(getattr(np.random, name)(5))
-    old.normal(size=3)
-    np.testing.assert_array_equal(kept(old, tmp_path).normal(size=5), old.normal(size=5))
+def test_random_states_go_on(tmp_path):
+    random_state = np.random.RandomState(5)
+    random_state.normal(size=3)
+    again = kept(random_state, tmp_path)
+    np.testing.assert_array_equal(again.normal(size=5), random_state.normal(size=5))
 
 
 def test_a_cache_is_not_saved(tmp_path):
@@ -380,45 +371,92 @@ def itself():
     return loop
 
 
+class Own(BaseEstimator):
+    """An estimator that is on no list."""
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (lambda x: x, r"kept holds <function <lambda>.* has no name"),
-        (os.system, r"posix\.system|nt\.system"),
-        (itself(), "refers to itself"),
+        (lambda x: x, r"kw_args\['it'\] holds <function <lambda>"),
+        (os.system, "built-in function system"),
+        (itself(), "contains itself"),
         (sparse.eye_array(3).tolil(), "convert it to CSR"),
-        (np.zeros(2).view(np.recarray), "special kind of array"),
-        ({"deep": [Ellipsis]}, r"kept\.deep\[0\] holds <class 'ellipsis'>"),
+        (np.zeros(2).view(np.recarray), "holds a recarray"),
+        ({"deep": [Ellipsis]}, r"kw_args\['it'\]\['deep'\]\[0\] holds a ellipsis"),
+        ({1, 2}, "holds a set"),
         (open, "open"),
+        (partial(np.log1p, dtype=float), "functools.partial"),
+        (Own(), "holds a Own, which is not on the list"),
+        (np.random.RandomState(np.random.PCG64(1)), "draws its numbers by PCG64"),
     ],
 )
 def test_what_cannot_be_saved_is_named_with_its_place(value, message, tmp_path):
     path = tmp_path / "model.crystalml"
-    with pytest.raises(PersistenceError, match=message):
-        save(Keeper(value), path, trusted=TRUSTED)
+    model = FunctionTransformer(np.log1p, kw_args={"it": value})
+    with pytest.raises(PersistenceError, match=message) as refusal:
+        save(model, path)
     assert not list(tmp_path.iterdir())
+    if "itself" not in message:
+        assert "skops.io.dump or joblib.dump" in str(refusal.value)
 
 
-def test_own_classes_must_be_trusted_on_both_sides(tmp_path):
-    path = tmp_path / "model.crystalml"
-    with pytest.raises(PersistenceError, match=r"pass trusted=\['.*Keeper'\]"):
-        save(Keeper(1), path)
-    save(Keeper(1), path, trusted=TRUSTED)
-    with pytest.raises(PersistenceError, match=r"names .*Keeper"):
-        load(path)
-    assert load(path, trusted=TRUSTED).kept == 1
-    with pytest.raises(InvalidInputError, match="full names"):
-        load(path, trusted=["Keeper"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        Own(),
+        KMeans(2, n_init=1),
+        IsolationForest(n_estimators=2),
+        GaussianProcessClassifier(),
+        SplineTransformer(),
+        MLPNetClassifier(optimizer=os.getcwd, **TINY),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_other_estimators_are_refused(model, tmp_path):
+    with pytest.raises(PersistenceError, match="not on the list"):
+        save(model, tmp_path / "model.crystalml")
 
 
-def test_lightgbm_asks_for_trust(tmp_path):
+def test_lightgbm_is_refused(tmp_path):
     lightgbm = pytest.importorskip("lightgbm")
-    model = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1, min_child_samples=5)
-    model.fit(X, labels)
-    with pytest.raises(PersistenceError, match=r"lightgbm\.basic\.Booster"):
-        round_trip(model, tmp_path)
-    again = round_trip(model, tmp_path, trusted=["lightgbm.basic.Booster"])
-    assert_same_answers(model, again, new_rows)
+    with pytest.raises(PersistenceError, match="LGBMClassifier, which is not on the list"):
+        save(lightgbm.LGBMClassifier(), tmp_path / "model.crystalml")
+
+
+def test_attributes_that_the_list_does_not_know_are_named(tmp_path):
+    model = StandardScaler().fit(X)
+    model.offset_ = 3
+    with pytest.raises(PersistenceError, match="StandardScaler keeps 'offset_'"):
+        save(model, tmp_path / "model.crystalml")
+
+
+def test_a_search_keeps_its_best_estimator(tmp_path):
+    search = GridSearchCV(GaussianNB(), {"var_smoothing": [1e-9, 1e-3]}, cv=2).fit(X, codes)
+    again = round_trip(search, tmp_path)
+    assert again.best_params_ == search.best_params_
+    assert not hasattr(again, "cv_results_")
+    np.testing.assert_array_equal(again.predict(X), search.predict(X))
+
+
+def test_all_public_estimators_of_crystalml_are_listed():
+    import inspect
+
+    import crystalml
+
+    rooms = ("descriptors", "io", "model_selection", "neural", "symmetry")
+    public = [
+        getattr(getattr(crystalml, room), name)
+        for room in rooms
+        for name in getattr(crystalml, room).__all__
+    ]
+    estimators = {
+        item.__name__
+        for item in public
+        if inspect.isclass(item) and issubclass(item, BaseEstimator)
+    }
+    assert len(estimators) > 15
+    assert estimators <= set(trusted_types())
 
 
 def test_splitters_and_groups_as_parameters(tmp_path):
@@ -519,68 +557,18 @@ def test_loading_opens_starts_and_imports_nothing_but_what_the_model_needs(tmp_p
     assert public - compiled <= SCIENTIFIC | HELPERS
 
 
-class TestStatesOfTheLibrary:
-    """Models of a state of the library whose classes kept other attributes."""
-
-    def saved_by_another_state(self, tmp_path, change):
-        path = tmp_path / "model.crystalml"
-        save(CellDescriptors(), path)
-        name = "crystalml.descriptors._cell.CellDescriptors"
-        then = change(list(read_manifest(path)["attributes"][name]))
-        rewrite_manifest(path, attributes={name: then})
-        return path
-
-    @pytest.mark.parametrize(
-        ("change", "said"),
-        [
-            (
-                lambda names: [*names, "offsets_"],
-                r"kept \['offsets_'\], which it does not any more",
-            ),
-            (lambda names: names[1:], r"did not keep \['features'\], which it needs now"),
-        ],
-        ids=["removed since", "added since"],
-    )
-    def test_are_refused_in_one_sentence(self, tmp_path, change, said):
-        path = self.saved_by_another_state(tmp_path, change)
-        with pytest.raises(PersistenceError, match="another state of crystalml.*" + said) as caught:
-            load(path)
-        assert "CellDescriptors" in str(caught.value)
-        assert "Fit and save the model anew" in str(caught.value)
-
-    def test_are_read_by_classes_that_know_their_older_states(self, tmp_path, monkeypatch):
-        path = self.saved_by_another_state(tmp_path, lambda names: names[1:])
-        update = lambda self, state: vars(self).update(state)  # noqa: E731
-        monkeypatch.setattr(CellDescriptors, "__setstate__", update, raising=False)
-        assert isinstance(load(path), CellDescriptors)
-
-    def test_of_the_same_release_are_not_compared(self, tmp_path, monkeypatch):
-        path = self.saved_by_another_state(tmp_path, lambda names: names[1:])
-        rewrite_manifest(path, versions={"crystalml": "1.0"})
-        monkeypatch.setattr("crystalml.persistence._attributes.__version__", "1.0")
-        assert isinstance(load(path), CellDescriptors)
-
-    def test_without_a_record_are_read(self, tmp_path):
-        path = tmp_path / "model.crystalml"
-        save(CellDescriptors(), path)
-        rewrite_manifest(path, attributes={})
-        assert isinstance(load(path), CellDescriptors)
-
-    def test_whose_private_classes_are_gone_are_refused_in_one_sentence(self, tmp_path):
-        path = tmp_path / "model.crystalml"
-        save(CellDescriptors(), path)
-
-        def change(nodes):
-            nodes[-1][1] = "crystalml.descriptors._cell.CellDescriptorsOfOld"
-
-        rewrite(path, change)
-        with pytest.raises(PersistenceError, match=r"cannot be imported here .* save it anew"):
-            load(path)
+OLDER = sorted((Path(__file__).parent / "data").glob("*.crystalml"))
 
 
-def test_attributes_of_classes_are_what_their_instances_hold():
-    model = MLPNetClassifier(hidden_layer_sizes=(2,), max_epochs=1).fit(X, labels)
-    found = set(attributes_of(MLPNetClassifier))
-    assert set(vars(model)) - {"n_features_in_"} <= found
-    assert set(model.get_params()) <= found
-    assert attributes_of(SpaceGroupSetting) == list(SpaceGroupSetting._fields)
+@pytest.mark.parametrize("path", OLDER, ids=lambda path: path.stem)
+def test_files_of_earlier_versions_answer_as_they_did(path):
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    model = load(path)
+    rows = expected["rows"]
+    rows = pd.DataFrame(rows) if isinstance(rows, dict) else np.array(rows)
+    answers = getattr(model, expected["method"])(rows)
+    np.testing.assert_allclose(answers, expected["answers"], rtol=1e-4, atol=1e-6)
+
+
+def test_there_are_files_of_earlier_versions():
+    assert {path.stem for path in OLDER} == {"cells-2", "net-2"}

@@ -109,10 +109,7 @@ def test_files_and_pickles_keep_the_answers(fitted, tmp_path):
     X, _ = rows(20, 6)
     expected = fitted.predict_proba(X)
     crystalml.save(fitted, tmp_path / "net.crystalml")
-    loaded = crystalml.load(
-        tmp_path / "net.crystalml",
-        trusted=["crystalml.symmetry._space_groups._small_net.SmallNet"],
-    )
+    loaded = crystalml.load(tmp_path / "net.crystalml")
     for copy in (loaded, pickle.loads(pickle.dumps(fitted))):
         np.testing.assert_array_equal(copy.predict_proba(X), expected)
 

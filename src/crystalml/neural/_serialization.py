@@ -121,6 +121,12 @@ def _part(tensors, part):
 
 def _check_shapes(estimator, parameters, tensors):
     """Build the module without memory, and compare its weights with those of the file."""
+    # Layers have no memory there either, but each takes time: a file has weights for all of them.
+    layers = parameters.get("n_independent", 0) + parameters.get("n_shared", 0)
+    if parameters.get("n_steps", 1) * max(layers, 1) > len(tensors):
+        raise PersistenceError(
+            f"{type(estimator).__name__}: its net has more layers than it has weights."
+        )
     with torch.device("meta"):
         wanted = estimator._module_class(**parameters).state_dict()
     for name in sorted(wanted.keys() | tensors.keys()):

@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "_files": ["load", "read_manifest", "save"],
         "_manifest": ["training_facts"],
         "_onnx": ["export_onnx"],
-        "_trust": ["trusted_types"],
+        "_estimators": ["trusted_types"],
     },
 )

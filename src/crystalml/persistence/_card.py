@@ -6,9 +6,9 @@ from typing import Any
 
 from crystalml._typing import Estimator
 from crystalml.exceptions import InvalidInputError, PersistenceError
-from crystalml.persistence._files import read_manifest, used_names
+from crystalml.persistence._files import read_manifest
 from crystalml.persistence._manifest import describe
-from crystalml.persistence._trust import full_name
+from crystalml.persistence._values import Writer
 
 _MOST_ROWS = 20
 _ESCAPED = str.maketrans({"|": r"\|", "`": "'", "<": "&lt;", ">": "&gt;"})
@@ -59,8 +59,8 @@ def model_card(
         manifest = read_manifest(source)
         manifest["training_data"].update(dict(facts or {}))
     elif hasattr(source, "get_params") and not isinstance(source, type):
-        names, n_nets = _names(source)
-        manifest = describe(source, names, n_nets, facts)
+        classes, n_nets = _contents(source)
+        manifest = describe(source, classes, n_nets, facts)
     else:
         raise InvalidInputError(
             f"model_card: {source!r:.200} is neither an estimator nor the path of a model file."
@@ -68,19 +68,24 @@ def model_card(
     return _page(manifest, title)
 
 
-def _names(estimator):
-    """Return the names that a file would hold; also what cannot be saved has a card."""
+def _contents(estimator):
+    """Return the classes that a file would hold, and its number of nets.
+
+    An estimator that cannot be saved has a card, too.
+    """
+    writer = Writer(with_optimizer=False)
     try:
-        return used_names(estimator)
+        writer.write(estimator)
     except PersistenceError:
-        return {full_name(type(estimator))}, 0
+        return {type(estimator)}, 0
+    return writer.classes, len(writer.nets)
 
 
 def _page(manifest, title):
     known = dict(manifest["training_data"])
     own = {name: known.pop(name, None) for name in ("intended_use", "evaluation", "limits")}
     counts = known.pop("label_counts", None)
-    name = manifest["estimator"].rpartition(".")[2]
+    name = manifest["estimator"]
     parts = [f"# {_inline(title or name)}", _summary(manifest)]
     if own["intended_use"]:
         parts += ["## Intended use", _text(own["intended_use"])]

@@ -10,9 +10,10 @@ import zlib
 from crystalml.exceptions import PersistenceError
 
 FORMAT = "crystalml model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_OLDEST_VERSION = 2
 MANIFEST = "manifest.json"
-GRAPH = "graph.json"
+STATE = "state.json"
 NUMBERS = "numbers.bin"
 NET = re.compile(r"nets/(0|[1-9]\d{0,5})\.safetensors", re.ASCII)
 
@@ -20,6 +21,9 @@ _MARK = "crystalml model, SHA-256 of manifest.json: "
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes, but for its date
 _LARGEST_MANIFEST = 2**26
+# A file of n bytes takes at most _FREE + _MOST_PER_BYTE * n bytes of memory to decode: each number
+# of its arrays is read once, and a value of its JSON takes at most _BYTES_PER_VALUE.
+_FREE, _MOST_PER_BYTE, _BYTES_PER_VALUE = 2**24, 200, 120
 
 
 def as_json(value):
@@ -51,7 +55,9 @@ def pack(manifest, members):
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in {MANIFEST: text, **members}.items():
             info = zipfile.ZipInfo(name, date_time=_EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
+            # What compresses too well would be refused by `unpack`, and is stored as it is.
+            dense = _memory(name, data) <= _MOST_PER_BYTE * len(zlib.compress(data, 6))
+            info.compress_type = zipfile.ZIP_DEFLATED if dense else zipfile.ZIP_STORED
             info.external_attr = 0o644 << 16
             archive.writestr(info, data)
         archive.comment = (_MARK + hashlib.sha256(text).hexdigest()).encode("ascii")
@@ -88,7 +94,23 @@ def unpack(data, max_size):
     if members.keys() != infos.keys() - {MANIFEST}:
         odd = sorted(members.keys() ^ (infos.keys() - {MANIFEST}))
         raise PersistenceError(f"members {odd!r} are missing, or do not belong to it")
-    return manifest, {name: _checked(archive, infos[name], members[name]) for name in members}
+    found = {name: _checked(archive, infos[name], members[name]) for name in members}
+    memory = sum(_memory(name, member) for name, member in found.items())
+    if memory > _FREE + _MOST_PER_BYTE * len(data):
+        raise PersistenceError(
+            f"it has {len(data)} bytes and would take {memory} bytes of memory, which no file "
+            "that save has written does"
+        )
+    return manifest, found
+
+
+def _memory(name, data):
+    """Return how many bytes a member takes at most when it is decoded."""
+    if not name.endswith(".json"):
+        return len(data)
+    return _BYTES_PER_VALUE * sum(data.count(sign) for sign in (b",", b"[", b"{", b":")) + 4 * len(
+        data
+    )
 
 
 def _foreign(data):
@@ -107,10 +129,10 @@ def _checked_infos(archive, max_size):
     """Judge names and declared sizes before anything is decompressed."""
     infos = archive.infolist()
     names = [info.filename for info in infos]
-    strange = [n for n in names if n not in (MANIFEST, GRAPH, NUMBERS) and not NET.fullmatch(n)]
+    strange = [n for n in names if n not in (MANIFEST, STATE, NUMBERS) and not NET.fullmatch(n)]
     if strange:
         raise PersistenceError(f"it has members that no model has: {strange[:5]!r}")
-    if len(set(names)) != len(names) or not {MANIFEST, GRAPH, NUMBERS} <= set(names):
+    if len(set(names)) != len(names) or not {MANIFEST, STATE, NUMBERS} <= set(names):
         raise PersistenceError("a member is missing or there twice")
     if any(info.compress_type not in _METHODS or info.flag_bits & 1 for info in infos):
         raise PersistenceError("a member is encrypted, or compressed by another method")
@@ -147,6 +169,11 @@ def _checked_manifest(text):
     version = manifest.get("format_version")
     if type(version) is not int or version < 1:
         raise PersistenceError(f"its format version is {version!r}")
+    if version < _OLDEST_VERSION:
+        raise PersistenceError(
+            f"it has format version {version}, of a crystalml before its first release. Fit and "
+            "save the model anew"
+        )
     if version > FORMAT_VERSION:
         raise PersistenceError(
             f"it has format version {version}, and this crystalml reads versions up to "

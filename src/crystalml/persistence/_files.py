@@ -3,21 +3,20 @@
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
 
 from crystalml.exceptions import InvalidInputError, PersistenceError
 from crystalml.io._atomic import write_atomically
-from crystalml.persistence._attributes import attributes_of, check_attributes
-from crystalml.persistence._container import GRAPH, NUMBERS, as_json, pack, unpack
-from crystalml.persistence._decode import Decoder, names_in, refused
-from crystalml.persistence._encode import Encoder
+from crystalml.persistence._container import NUMBERS, STATE, as_json, pack, unpack
 from crystalml.persistence._manifest import describe, warn_of_versions
 from crystalml.persistence._tensors import read_tensors, write_tensors
+from crystalml.persistence._values import Reader, Writer
 
 MAX_SIZE = 2**30
 
@@ -28,20 +27,19 @@ def save(
     *,
     facts: Mapping[str, Any] | None = None,
     resumable: bool = True,
-    trusted: Iterable[str] = (),
 ) -> None:
     """Write an estimator to one file that holds data and no code.
 
-    The file is a zip of JSON, numbers and, for nets, safetensors, with checksums; nothing in it
-    can be run. It says with which versions it was written, which columns the estimator wants and
-    what is known of the training data, for `model_card` and for whoever finds it in ten years. It
-    is written aside and moved to `path` in one step.
+    The file is a zip of JSON, numbers and, for nets, safetensors, with checksums. It says with
+    which versions it was written, which columns the estimator wants and what is known of the
+    training data, for `model_card` and for whoever finds it in ten years. It is written aside and
+    moved to `path` in one step.
 
     Parameters
     ----------
     estimator : estimator
-        Any estimator of crystalml, scikit-learn or LightGBM, and what they compose: pipelines,
-        searches, ensembles, nets in any depth.
+        An estimator of the list that `trusted_types` gives: all of crystalml, and those of
+        scikit-learn that belong around them, nested in any way.
     path : str or PathLike
         Where to write; an existing file is replaced.
     facts : dict, default=None
@@ -50,15 +48,17 @@ def save(
     resumable : bool, default=True
         Whether nets keep the state of their optimiser, so that ``partial_fit`` goes on after
         `load` as it would have done before. Without, files of nets are about a third as large.
-    trusted : sequence of str, default=()
-        Dotted names of your own classes and functions in the estimator. They must be importable
-        where the file is loaded, and be named to `load` too.
+
+    Returns
+    -------
+    None
 
     Raises
     ------
     PersistenceError
-        If something in the estimator cannot be saved as data, such as a lambda, or would be
-        refused by `load`; the message says where it stands.
+        If the estimator holds something that is not on the list, such as a lambda, an estimator
+        of your own or LightGBM's trees; the message says where. For models that only you load,
+        skops or joblib can write it.
     InvalidInputError
         If `estimator` is none, or a fact is no JSON.
 
@@ -70,12 +70,9 @@ def save(
 
     Notes
     -----
-    A cache (``memory`` of a pipeline) is a folder of pickles and is not saved. Sparse arrays in
-    other formats than CSR, CSC, BSR and COO, and search trees with rare distances, are refused.
-
-    Returns
-    -------
-    None
+    Estimators of scikit-learn keep what they need to predict. Of a search, that is its best
+    estimator with its parameters and score, without ``cv_results_`` and ``scorer_``. A cache
+    (``memory`` of a pipeline) is a folder of pickles and is not saved.
 
     Examples
     --------
@@ -98,47 +95,31 @@ def save(
     """
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         raise InvalidInputError(f"save: {estimator!r:.200} is no estimator; give an instance.")
-    encoder = Encoder(_checked_names(trusted, "save"), resumable)
-    encoder.slot(estimator)
-    members = {GRAPH: as_json(encoder.nodes), NUMBERS: encoder.numbers}
-    for number, tensors in enumerate(encoder.nets):
+    writer = Writer(with_optimizer=resumable)
+    state = writer.write(estimator)
+    members = {STATE: as_json(state), NUMBERS: b"".join(writer.blocks)}
+    for number, tensors in enumerate(writer.nets):
         members[f"nets/{number}.safetensors"] = write_tensors(tensors)
-    manifest = describe(estimator, encoder.names, len(encoder.nets), facts)
-    manifest["attributes"] = {
-        name: attributes_of(kind) for name, kind in sorted(encoder.classes.items())
-    }
+    manifest = describe(estimator, writer.classes, len(writer.nets), facts)
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     write_atomically(target, pack(manifest, members), unfinished=unfinished)
 
 
-def used_names(estimator: Any) -> tuple[set[str], int]:
-    """Return the names that a file of the estimator would hold, and its number of nets."""
-    encoder = Encoder(frozenset(), with_optimizer=False)
-    encoder.slot(estimator)
-    return encoder.names, len(encoder.nets)
+def load(path: str | os.PathLike[str], *, max_size: int | None = MAX_SIZE) -> Any:
+    """Read an estimator that `save` wrote. Nothing that a file says is called.
 
-
-def load(
-    path: str | os.PathLike[str],
-    *,
-    trusted: Iterable[str] = (),
-    max_size: int | None = MAX_SIZE,
-) -> Any:
-    """Read an estimator that `save` wrote, without running code from the file.
-
-    Names of classes and functions in the file are held against a list (see `trusted_types`) before
-    anything is imported, and what compiled code would read unchecked (children of trees, shapes of
-    weights) is compared with the arrays. Only what the model needs is imported: torch for nets
-    alone.
+    A file names classes of a closed list (see `trusted_types`) and gives the attributes of their
+    instances, each of which must be one that its class is known to have, and of its kind: an
+    array of a certain type and shape, a number, text. What compiled code would read unchecked
+    (children of trees, counts of support vectors) is compared with the arrays. A file of n bytes
+    takes at most 16 MiB and 200 n bytes of memory. Only what the model needs is imported: torch
+    for nets alone.
 
     Parameters
     ----------
     path : str or PathLike
         The file.
-    trusted : sequence of str, default=()
-        Dotted names of further classes and functions that may be imported and used. Name only what
-        you know: they run.
     max_size : int or None, default=2**30
         Bytes that the unpacked file may have. ``None`` sets no limit.
 
@@ -151,16 +132,15 @@ def load(
     ------
     PersistenceError
         If the file is something else, from a newer version, cut off, damaged, changed or too
-        large, or if it names what is on no list; then all such names are given. Also if classes of
-        crystalml keep other attributes than when it was saved.
+        large, or if it holds what no model does.
     OSError
         If the file cannot be read.
 
     Warns
     -----
     CrystalmlWarning
-        If the model was saved with another version of scikit-learn or LightGBM, or on a GPU that
-        is not there.
+        If the model was saved with another version of scikit-learn, or on a GPU that is not
+        there.
 
     See Also
     --------
@@ -170,8 +150,8 @@ def load(
     Notes
     -----
     A checksum tells damage and carelessness. It is no signature: who can change a file can change
-    its checksums. A file by an attacker cannot run code of its own, but its numbers may be chosen
-    to mislead. Take models from people you know, as you would take data.
+    its checksums. A file by an attacker cannot act, but its numbers may be chosen to mislead.
+    Take models from people you know, as you would take data.
 
     Examples
     --------
@@ -184,38 +164,17 @@ def load(
     ...     crystalml.load(path)
     CellDescriptors()
     """
-    names = _checked_names(trusted, "load")
     manifest, members = _unpacked(path, max_size, "load")
-    with _funnel(path, "load"), warnings.catch_warnings():
+    with _one_error(path, "load"), warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)  # said once, below
-        estimator = _decoded(manifest, members, names)
+        names = sorted((name for name in members if name.startswith("nets/")), key=_net_number)
+        reader = Reader(members[NUMBERS], [partial(read_tensors, members[name]) for name in names])
+        estimator = reader.read(json.loads(members[STATE]))
+        reader.finish()
         if not hasattr(estimator, "get_params"):
             raise PersistenceError("it holds no estimator")
-    warn_of_versions(manifest, path)
+    warn_of_versions(manifest, reader.classes, path)
     return estimator
-
-
-def _decoded(
-    manifest: Mapping[str, Any], members: Mapping[str, bytes], trusted: frozenset[str]
-) -> Any:
-    """Judge the names in the file, then build what it holds."""
-    nodes = json.loads(members[GRAPH])
-    strangers = refused(names_in(nodes), trusted)
-    if strangers:
-        raise PersistenceError(
-            f"it names {strangers!r}, which a model has no need of or which load does not know. "
-            "Only if you know them to be harmless, and why they are there, pass them as trusted"
-        )
-    nets: dict[int, Any] = {}
-
-    def tensors_of(number: int) -> Any:
-        if number not in nets:
-            nets[number] = read_tensors(members[f"nets/{int(number)}.safetensors"])
-        return nets[number]
-
-    decoder = Decoder(nodes, members[NUMBERS], tensors_of, trusted)
-    check_attributes(manifest, decoder.classes)
-    return decoder.result()
 
 
 def read_manifest(
@@ -237,9 +196,9 @@ def read_manifest(
     dict
         ``created`` (date and time, UTC), ``estimator``, ``parameters``, ``input`` (``n_features``,
         ``columns``), ``output`` (``kind``, ``n_classes``, ``labels``), ``training_data`` (facts),
-        ``versions``, ``types`` (names that loading imports, as `save` wrote them), ``attributes``
-        (what each class of crystalml among them kept at that time), ``n_nets``,
-        ``format``, ``format_version`` and ``members`` (``size`` and ``sha256`` of each).
+        ``versions``, ``types`` (classes of which it holds instances, as `save` wrote them),
+        ``n_nets``, ``format``, ``format_version`` and ``members`` (``size`` and ``sha256`` of
+        each).
 
     Raises
     ------
@@ -258,9 +217,13 @@ def read_manifest(
     ...     crystalml.save(crystalml.CellDescriptors(), path)
     ...     manifest = read_manifest(path)
     >>> manifest["estimator"], manifest["output"]
-    ('crystalml.descriptors._cell.CellDescriptors', {'kind': 'transformer'})
+    ('CellDescriptors', {'kind': 'transformer'})
     """
     return _unpacked(path, max_size, "read_manifest")[0]
+
+
+def _net_number(name: str) -> int:
+    return int(Path(name).stem)
 
 
 def _unpacked(
@@ -274,43 +237,21 @@ def _unpacked(
             f"{caller}: {path} has {size} bytes, more than max_size={max_size!r}."
         )
     data = path.read_bytes()
-    with _funnel(path, caller):
+    with _one_error(path, caller):
         return unpack(data, max_size)
 
 
-class _funnel:  # noqa: N801
+@contextmanager
+def _one_error(path: str | os.PathLike[str], caller: str) -> Iterator[None]:
     """Turn whatever goes wrong with a stranger's file into one error that names it."""
-
-    def __init__(self, path: str | os.PathLike[str], caller: str) -> None:
-        self.path, self.caller = path, caller
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None or not isinstance(error, Exception):
-            return
-        if isinstance(error, PersistenceError):
-            raise PersistenceError(
-                f"{self.caller}: cannot read {self.path}: {str(error).removesuffix('.')}."
-            ) from error
+    try:
+        yield
+    except PersistenceError as error:
         raise PersistenceError(
-            f"{self.caller}: cannot read {self.path}: it is damaged or was changed "
+            f"{caller}: cannot read {path}: {str(error).removesuffix('.')}."
+        ) from error
+    except Exception as error:
+        raise PersistenceError(
+            f"{caller}: cannot read {path}: it is damaged or was changed "
             f"({type(error).__name__}: {str(error)[:300]})."
         ) from error
-
-
-def _checked_names(trusted: Iterable[str], caller: str) -> frozenset[str]:
-    """Return dotted names as a set."""
-    names = [trusted] if isinstance(trusted, str) else list(trusted)
-    if not all(isinstance(name, str) and "." in name for name in names):
-        raise InvalidInputError(
-            f"{caller}: trusted={trusted!r}; give the full names, such as "
-            "['mypackage.module.MyTransformer']."
-        )
-    return frozenset(names)

@@ -11,12 +11,10 @@ import numpy as np
 from crystalml._typing import ArrayLike, MatrixLike
 from crystalml._version import __version__
 from crystalml.exceptions import CrystalmlWarning, InvalidInputError
-from crystalml.persistence._trust import full_name
 
 _MOST_LABELS = 1000
 _LONGEST_TEXT = 4000
 _DISTRIBUTIONS = {
-    "lightgbm": "lightgbm",
     "matminer": "matminer",
     "numpy": "numpy",
     "pandas": "pandas",
@@ -29,21 +27,19 @@ _DISTRIBUTIONS = {
 }
 _ALWAYS = ("numpy", "pandas", "scipy", "sklearn")
 _NETS = ("skorch", "torch")
-# Versions between which a model may behave differently, as scikit-learn says of itself.
-_WARNED = ("lightgbm", "sklearn")
 
 
-def describe(estimator, names, n_nets, facts):
+def describe(estimator, classes, n_nets, facts):
     """Return the manifest of an estimator, without format and checksums."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "estimator": full_name(type(estimator)),
+        "estimator": type(estimator).__name__,
         "parameters": _shortened(repr(estimator)),
         "input": input_schema(estimator),
         "output": output_schema(estimator),
         "training_data": {**known_facts(estimator), **_checked_facts(facts)},
-        "versions": library_versions(names, n_nets),
-        "types": sorted(names),
+        "versions": library_versions(classes, n_nets),
+        "types": sorted(kind.__name__ for kind in classes),
         "n_nets": n_nets,
     }
 
@@ -158,9 +154,9 @@ def _shortened(text):
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " ..."
 
 
-def library_versions(names, n_nets):
+def library_versions(classes, n_nets):
     """Return the versions of Python, of this package and of the libraries that a model uses."""
-    used = {name.partition(".")[0] for name in names} | set(_ALWAYS)
+    used = {kind.__module__.partition(".")[0] for kind in classes} | set(_ALWAYS)
     used |= set(_NETS) if n_nets else set()
     versions = {"python": platform.python_version(), "crystalml": __version__}
     for package in sorted(used & _DISTRIBUTIONS.keys()):
@@ -175,26 +171,18 @@ def _version(distribution):
         return "unknown"
 
 
-def warn_of_versions(manifest, path):
-    """Warn once where the model was saved with another version than the one installed.
-
-    Of a library that the model holds nothing of, the version does not matter.
-    """
-    held = {name.partition(".")[0] for name in manifest["types"]}
-    for package in _WARNED:
-        library = _DISTRIBUTIONS[package]
-        then = manifest["versions"].get(library)
-        if then is None or package not in held:
-            continue
-        now = _version(library)
-        if then.split(".")[:2] != now.split(".")[:2]:
-            warnings.warn(
-                f"load: {path} was saved with {library} {then}, and this is {now}: predictions may "
-                f"differ, and some methods may fail. Install {library}=={then}, or fit and save "
-                "the model anew.",
-                CrystalmlWarning,
-                stacklevel=3,
-            )
+def warn_of_versions(manifest, classes, path):
+    """Warn once where estimators of scikit-learn were saved with another version of it."""
+    then, now = manifest["versions"].get("scikit-learn"), _version("scikit-learn")
+    held = any(kind.__module__.startswith("sklearn.") for kind in classes)
+    if held and isinstance(then, str) and then.split(".")[:2] != now.split(".")[:2]:
+        warnings.warn(
+            f"load: {path} was saved with scikit-learn {then}, and this is {now}: predictions may "
+            f"differ, and some methods may fail. Install scikit-learn=={then}, or fit and save the "
+            "model anew.",
+            CrystalmlWarning,
+            stacklevel=3,
+        )
 
 
 def training_facts(
