@@ -66,7 +66,7 @@ def test_wrong_answers_are_noticed(targets, monkeypatch):
 
 def test_effects_of_loading_are_noticed(targets, monkeypatch, tmp_path):
     monkeypatch.setattr("crystalml.load", lambda path, **_: (tmp_path / "x").write_text(""))
-    with pytest.raises(Exception, match="loading caused"):
+    with pytest.raises(Exception, match="the file caused"):
         targets["model"].check(targets["model"].files[0])
 
 
