@@ -12,7 +12,7 @@ from scipy import sparse
 from crystalml._typing import BoolArray, Charges, Formula, Formulas, ObjectArray
 from crystalml.crystallography._elements import ELEMENTS, HYDROGEN_ISOTOPES, SYMBOL_COLUMNS
 from crystalml.crystallography._formula_bytes import read_plain_formulas
-from crystalml.crystallography._formula_text import read_formula
+from crystalml.crystallography._formula_grammar import read_formula
 from crystalml.exceptions import FormulaError, InvalidInputError
 
 
@@ -85,8 +85,10 @@ def parse_formula(formula: Formula, *, charges: Charges = "refuse") -> dict[str,
     - A charge may stand at the end: ``Na+``, ``SO4 2-``, ``SO4^2-``, ``C12 H10 N3 1+``,
       ``[NH4]+``, ``Fe3+`` (after a single symbol or an enclosing bracket the number is the
       charge), ``NH4+`` (one digit after other text is an amount). ``SO42-`` is ambiguous.
-    - Hydrates and adducts with a dot (``CuSO4.5H2O``), variables (``La2-xSrxCuO4``) and
-      placeholders (``X``, ``Ln``) are refused.
+    - The parts of a hydrate or another adduct are separated by a raised dot or a star, and may
+      start with a multiple: ``CuSO4*5H2O``, ``3CdSO4*8H2O``, also within brackets. A full stop
+      (``CuSO4.5H2O``) could be a decimal point and is refused.
+    - Variables (``La2-xSrxCuO4``) and placeholders (``X``, ``Ln``) are refused.
 
     Parameters
     ----------
@@ -115,6 +117,8 @@ def parse_formula(formula: Formula, *, charges: Charges = "refuse") -> dict[str,
     {'Ga': 1.0, 'Fe': 0.5, 'Co': 0.5}
     >>> parse_formula("NaN")
     {'Na': 1.0, 'N': 1.0}
+    >>> parse_formula("CuSO4*5H2O")
+    {'Cu': 1.0, 'S': 1.0, 'O': 9.0, 'H': 10.0}
     >>> parse_formula("CuSO4.5H2O")
     Traceback (most recent call last):
         ...
