@@ -314,6 +314,14 @@ def cells_from_products(products: FloatArray) -> FloatArray:
     return cells
 
 
+def hexagonal_lengths(lengths: FloatArray, angles: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a and c, on hexagonal axes, of rhombohedral cells with these edges and angles."""
+    half = np.radians(angles / 2.0)
+    # Beyond 120 degrees there is no such cell: a flat one keeps the numbers finite.
+    height = np.sqrt(np.maximum(3.0 - 4.0 * np.sin(half) ** 2, 1e-6) * 3.0)
+    return 2.0 * lengths * np.sin(half), lengths * height
+
+
 def _parts(cells: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
     """Return lengths (3, n), cosines (3, n), the normalised determinant, and what is valid.
 
