@@ -20,6 +20,8 @@ from crystalml.crystallography._spacegroup_settings import (
 )
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 
+_REMEDY = 'Correct the spelling, or pass on_error="missing" to get NaN instead.'
+
 _NOTATIONS = ("any", "hermann-mauguin", "hall")
 
 # Longer texts are prose; nothing is gained by searching them for symbols.
@@ -218,9 +220,6 @@ def spacegroup_number(
     return found.astype(np.int64)
 
 
-_REMEDY = 'Correct the spelling, or pass on_error="missing" to get NaN instead.'
-
-
 @lru_cache(maxsize=8192)
 def _find(symbol, notation):
     """Look one text up; texts repeat, so they are remembered."""
@@ -307,14 +306,22 @@ def _change_basis(setting, basis):
     if change.det_rot() == 0:
         return None
     change.rot = change.transposed_rot()
-    if setting.hall:
-        group = gemmi.symops_from_hall(setting.hall)
-        group.change_basis_forward(change.inverse())
-        found = setting_of_group(group)
-        if found:
-            return found
-    # Only a change of hand turns a group into another one.
-    return unlisted_setting(setting.number) if change.det_rot() > 0 else None
+    same_hand = change.det_rot() > 0
+    if not setting.hall:
+        return unlisted_setting(setting.number) if same_hand else None
+    group = gemmi.symops_from_hall(setting.hall)
+    number = setting.number
+    if not same_hand:
+        # Only a change of hand turns a group into another one; inversion does so in any cell.
+        mirrored = gemmi.symops_from_hall(setting.hall)
+        mirrored.change_basis_forward(gemmi.Op("-x,-y,-z"))
+        number = setting_of_group(mirrored).number
+    group.change_basis_forward(change.inverse())
+    found = setting_of_group(group)
+    if found is None:
+        return unlisted_setting(number)
+    # Another type means that the new axes are no translations of the lattice.
+    return found if found.number == number else None
 
 
 def _listed_hall(text):
