@@ -89,6 +89,7 @@ def extinction_class(number: Integer) -> tuple[int, ...]:
         raise SpaceGroupError(
             f"extinction_class: number is {number!r}, must be one integer from 1 to 230."
         )
+    # Called for its check alone.
     crystal_system(number)
     return _classes()[int(number)]
 
@@ -173,7 +174,10 @@ def _fingerprint(number):
     group = gemmi.find_spacegroup_by_number(number)
     operations = group.operations()
     rotations = [np.array(operation.rot) // operation.DEN for operation in operations.sym_ops]
+    # Diffraction adds an inversion (Friedel's law), so each rotation counts with its negative.
     laue = frozenset(tuple(rotation.ravel()) for half in rotations for rotation in (half, -half))
+    # Only orthorhombic axes may be named in any order; elsewhere a convention or the symmetry
+    # says which is which.
     free = group.crystal_system_str() == "orthorhombic"
     orders = permutations(range(3)) if free else [(0, 1, 2)]
     indices = _indices()
@@ -201,6 +205,7 @@ def _indices():
 def _fewest_absences(symbol, numbers):
     """Return the class of the groups with fewest absences, or raise if there are several."""
     fewest = min(_count_absences(number) for number in numbers)
+    # More absences than shown would have been seen, and would stand in the symbol.
     classes = {extinction_class(n) for n in numbers if _count_absences(n) == fewest}
     laue_classes = {laue for number, laue, _, _ in _settings() if number in numbers}
     if len(classes) > 1 or len(laue_classes) > 1:
@@ -225,16 +230,11 @@ def _parts(symbol):
 def _settings():
     """List number, Laue class, centring and symmetry directions of every setting."""
     return tuple(
-        (setting.number, group.laue_str(), *_split_symbol(setting.hm))
+        (setting.number, group.laue_str(), setting.hm[0], tuple(setting.hm.split()[1:]))
         for setting, group in listed_settings()
+        # Extinction symbols of R lattices are written on hexagonal axes.
         if setting.qualifier != "R"
     )
-
-
-def _split_symbol(hm):
-    """Split a Hermann-Mauguin symbol into its letter and its directions."""
-    letter, *directions = hm.split()
-    return letter, tuple(directions)
 
 
 def _is_laue_class(asked, laue, directions):

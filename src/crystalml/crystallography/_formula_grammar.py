@@ -89,12 +89,14 @@ def split_charge(text):
     signs = text[len(rest) :]
     head = rest.rstrip("0123456789")
     digits = rest[len(head) :]
+    # Ca++ and Na+: the signs alone say the charge.
     if len(signs) > 1 or not digits:
         return _trim(rest), signs
     if not head or head[-1] in "^" + WHITESPACE:
         return _trim(head), digits + signs
     if head in SYMBOL_COLUMNS or _is_one_group(head):
         return head, digits + signs
+    # SO42-: amount 4 and charge 2-, or amount 42 and charge -.
     if len(digits) > 1 and head[-1] not in "./":
         raise FormulaError(_ambiguous_charge(text, head, digits, signs))
     return rest, signs
@@ -150,6 +152,7 @@ def _expand(text):
                 raise FormulaError(_unknown_symbol(text, value))
             bound = len(entries)
             entries.append((value, 1.0))
+        # Behind a symbol or bracket a number is an amount; elsewhere it may start an adduct's part.
         elif kind == "number" and bound is None:
             _start_multiple(text, token, groups[-1], len(entries))
         elif kind == "number":
@@ -279,6 +282,7 @@ def _misplaced_number(text, token):
 def _unknown_symbol(text, symbol):
     """Explain two letters (or one capital) that are no element."""
     first, rest = symbol[0], symbol[1:]
+    # Lax for La(x): an x is likelier than an unknown element.
     if rest and rest in _VARIABLES and first in SYMBOL_COLUMNS:
         return _variable(text, rest)
     if symbol in _PLACEHOLDERS:

@@ -228,6 +228,7 @@ def _named(caller, name_rows, formulas, on_error, charges):
 
 def _read_distinct(values, *, strip_charge):
     """Read each distinct text once; also return which of the results each value has."""
+    # Mappings cannot be looked up by content; each counts as distinct.
     keys = [value if type(value) is str else id(value) for value in values]
     distinct = dict(zip(keys, values, strict=True))
     places = {key: place for place, key in enumerate(distinct)}
@@ -271,6 +272,7 @@ def _reduced_names(entries):
 
 def _anonymous_names(entries):
     reduced = reduced_amounts(entries.amounts, entries.indptr)
+    # Ranks of the amounts instead of the amounts: whole numbers, as order_by wants them.
     amounts, ranks = np.unique(reduced, return_inverse=True)
     order = entries.order_by(ranks)
     letters = np.arange(len(order)) - entries.indptr[entries.rows]
@@ -284,6 +286,7 @@ def _system_names(entries):
 
 def _join(symbols, codes, amounts, indptr):
     """Write symbol and amount of all entries, each distinct pair once."""
+    # Columns of formulas repeat few pairs of symbol and amount.
     distinct, which = np.unique(amounts, return_inverse=True)
     pairs, codes = np.unique(codes * len(distinct) + which, return_inverse=True)
     suffixes = np.array([_amount_text(amount) for amount in distinct.tolist()])
@@ -293,6 +296,7 @@ def _join(symbols, codes, amounts, indptr):
 
 def _join_texts(texts, codes, indptr, separator):
     """Concatenate the texts of each row."""
+    # One join over all rows and one split by line, instead of a loop over rows.
     inner = np.char.add(texts, separator).astype(object)[codes]
     inner[indptr[1:] - 1] = np.char.add(texts, "\n").astype(object)[codes[indptr[1:] - 1]]
     return "".join(inner.tolist()).split("\n")[:-1]
@@ -335,6 +339,7 @@ def _reduce_fractional(amounts, counts):
     rounded = _round_digits(ratios)
     reduced = rounded.copy()
     is_open = np.ones(len(counts), dtype=bool)
+    # From certain to lenient; a row keeps the first ratio that fits.
     for attempt, values in (
         (_exact_multiples, ratios),
         (_exact_multiples, rounded),

@@ -229,6 +229,7 @@ def conventional_cell(
     )
     products, _ = niggli_products(cells, centring, caller="conventional_cell")
     order = [BRAVAIS_LATTICES.index(name) for name in _BY_SYMMETRY]
+    # argmax finds the first, that is the most symmetric, of the allowed types.
     bravais = np.array([*_BY_SYMMETRY, None], dtype=object)[
         np.where(allowed.any(axis=1), allowed[:, order].argmax(axis=1), len(order))
     ]
@@ -265,6 +266,7 @@ def _conventional_maps():
         slices[bravais] = slice(len(maps), len(maps) + len(bases))
         maps.extend(product_map(_parse_basis(text)) for text in bases)
     rows = np.array(maps).transpose(1, 0, 2).reshape(-1, 6)
+    # Each distinct product is computed once, and copied to where the bases need it.
     distinct, used = np.unique(rows, axis=0, return_inverse=True)
     return distinct, used.reshape(6, -1), slices
 
@@ -336,6 +338,7 @@ def _hexagonal_strain(aa, bb, cc, bc, ac, ab):
 
 
 def _cubic_strain(aa, bb, cc, bc, ac, ab):
+    # The ideal metric is the average over the rotations: one length, right angles.
     mean = (aa + bb + cc) / 3.0
     squares = sum((length - mean) ** 2 for length in (aa, bb, cc))
     squares += 2.0 * (ab * ab + ac * ac + bc * bc)

@@ -147,6 +147,7 @@ def niggli_products(
     products = scalar_products(cells)
     primitive_products(products, cells, centring, caller=caller)
     epsilon = _RELATIVE_EPSILON * np.cbrt(_determinant(products))
+    # The algorithm is written for 2 b·c and the like.
     products[3:] *= 2.0
     basis = _reduce_products(products, epsilon, with_basis=with_basis)
     products[3:] *= 0.5
@@ -157,6 +158,7 @@ def primitive_products(products, cells, centring, *, caller):
     """Replace products by those of the primitive cells in place; tell which rows changed."""
     codes = _centring_codes(centring, len(cells), caller)
     centred = np.zeros(len(cells), dtype=bool)
+    # One matrix product for each letter that occurs, instead of one for each row.
     for code in np.flatnonzero(np.bincount(codes)):
         letter = _CENTRINGS[code]
         if letter == "P":
@@ -174,6 +176,7 @@ def product_map(vectors):
     vectors = np.asarray(vectors, dtype=float)
     i, j = np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1])
     pairs = vectors[i][:, :, None] * vectors[j][:, None, :]
+    # Of a·b and b·a, which are one product, both coefficients count; a square has only one.
     pairs = pairs + pairs.transpose(0, 2, 1)
     matrix = pairs[:, i, j]
     matrix[:, :3] /= 2
@@ -188,6 +191,7 @@ def _determinant(products):
 
 def _centring_codes(centring, n, caller):
     """Check the letters, and give each row the position of its own in `_CENTRINGS`."""
+    # As objects, so that a number or None among the letters is named as it came.
     letters = np.asarray(centring, dtype=object)
     if letters.ndim > 1 or (letters.ndim == 1 and len(letters) != n):
         raise InvalidInputError(
@@ -243,6 +247,7 @@ def _iterate(step, products, epsilon, basis):
     t = None if basis is None else basis[:, :, rows]
     for _ in range(_ITERATION_LIMIT):
         changed = step(g, e, t)
+        # Most rows need few rounds: those that are done leave, so that later rounds are short.
         done, left = np.flatnonzero(~changed), np.flatnonzero(changed)
         products[:, rows[done]] = g.take(done, axis=1)
         if t is not None:
@@ -252,6 +257,7 @@ def _iterate(step, products, epsilon, basis):
         if done.size:
             rows, g, e = rows[left], g.take(left, axis=1), e[left]
             t = None if t is None else t.take(left, axis=2)
+    # Double precision did not suffice: no cell is better than one that is not reduced.
     products[:, rows] = np.nan
 
 
@@ -341,6 +347,7 @@ def _shorten(g, e, t):
             rows = rows[_is_long(g[:, rows], e[rows], mixed, short, first, second)]
             changed[rows] = True
             _subtract(g, t, rows, np.sign(g[mixed, rows]), short, long)
+    # The square of a + b + c less that of c: negative where the sum is the shorter.
     total = g[3] + g[4] + g[5] + g[0] + g[1]
     rows = np.flatnonzero(~changed & (total < e))
     if rows.size:

@@ -206,6 +206,7 @@ def spacegroup_number(
         return setting.number if setting else float("nan")
     array = np.asarray(symbols, dtype=object)
     values = array.ravel().tolist()
+    # Columns repeat few symbols.
     known = {value: find_spacegroup(value) for value in set(values)}
     numbers = {value: setting.number if setting else np.nan for value, setting in known.items()}
     found = np.array([numbers[value] for value in values], dtype=np.float64).reshape(array.shape)
@@ -227,6 +228,7 @@ def _find(symbol, notation):
     if "=" in parts.symbol and notation != "hall":
         return _find_equal(parts.symbol.split("="))
     setting = _read(parts, notation)
+    # A number that contradicts its symbol leaves open which of the two is wrong.
     if setting is None or (parts.number and parts.number != setting.number):
         return None
     return _change_basis(setting, parts.basis) if parts.basis else setting
@@ -248,6 +250,7 @@ def _read(parts, notation):
         return _find_number(int(parts.symbol))
     if notation == "hall":
         return _find_hall(parts.hall, strict=False)
+    # Markup is gone by now, and no other notation has a caret.
     if "^" in parts.symbol:
         return _find_schoenflies(parts.symbol)
     if notation == "any" and '"' in parts.hall:
@@ -256,6 +259,7 @@ def _read(parts, notation):
     setting, hall = _find_hermann_mauguin(parts), _listed_hall(parts.hall)
     if setting is None:
         return (hall or _find_hall(parts.hall)) if notation == "any" else None
+    # Both notations claim the text: one that is spaced as a Hermann-Mauguin symbol is one.
     if hall and hall.number != setting.number and not _is_exact(parts.symbol):
         return hall if notation == "any" else None
     return setting
@@ -352,6 +356,7 @@ def _find_hall(text, *, strict=True):
 @cache
 def _listed_halls():
     """Map Hall symbols in lower case to their settings."""
+    # The commonest of the settings with one Hall symbol is listed first: reversed, it stays.
     return {setting.hall.lower(): setting for setting, _ in reversed(listed_settings())}
 
 
@@ -379,6 +384,7 @@ def _schoenflies_numbers():
         letters = _SCHOENFLIES[crystal_class]
         counts[letters] = counts.get(letters, 0) + 1
         numbers[f"{letters}^{counts[letters]}"] = number
+        # S6 is the older name.
         if letters == "c3i":
             numbers[f"s6^{counts[letters]}"] = number
     return numbers
@@ -403,6 +409,7 @@ def _take_apart(text):
     text = text.strip().rstrip(' \t.,;:"')
     found = {"choice": "", "number": "", "basis": ""}
     rest = None
+    # Number, basis and choice come in any order: look until nothing more comes off the end.
     while rest != text:
         rest = text
         for name, patterns in (

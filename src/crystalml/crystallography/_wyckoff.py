@@ -56,6 +56,7 @@ def orbit(number, point):
     """Return the distinct points equivalent to `point` in the cell, shape (multiplicity, 3)."""
     rotations, translations = grid_operations(number)
     images = (rotations @ point + translations) % GRID
+    # As one integer each, points compare faster than as rows of three.
     _, first = np.unique(encode_points(images), return_index=True)
     return images[first]
 
@@ -103,6 +104,7 @@ def fewest_positions(fixed, free, largest, *, free_count=1):
     best = np.full(largest + 1, _OUT_OF_REACH)
     best[0] = 0
     for multiplicity in fixed:
+        # The right side is read before it is written, so that each fixed position counts once.
         best[multiplicity:] = np.minimum(best[multiplicity:], best[:-multiplicity] + 1)
     for multiplicity in free:
         # Numbers of atoms that differ by whole orbits stand below one another.
@@ -147,5 +149,6 @@ def _free_position(number, anchor, directions, n_free):
     """Describe the points that `directions` reaches from `anchor`."""
     rotations, translations = grid_operations(number)
     point = anchor + directions @ _GENERIC
+    # Operations that keep the point: the order of its site symmetry, by orbit and stabiliser.
     n_fixing = ((rotations @ point + translations - point) % GRID == 0).all(axis=1).sum()
     return WyckoffPosition(anchor, directions, len(rotations) // int(n_fixing), n_free)
