@@ -23,8 +23,8 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from crystalml.crystallography import ELEMENTS, chemical_system, parse_formulas
+from crystalml.crystallography._wyckoff import wyckoff_multiplicities
 from crystalml.datasets import load_cod_inorganic
-from crystalml.datasets._orbits import positions
 from crystalml.io import check_table, read_cifs
 from crystalml.io._check._flags import CHECK_FLAGS
 from crystalml.io._check._reference import check_reference, read_reference
@@ -91,13 +91,6 @@ def volume_model(frame):
         kind: {s: round(v, 3) for s, v in zip(ELEMENTS, row, strict=True) if not math.isnan(v)}
         for kind, row in zip(("alloy", "salt"), fitted, strict=True)
     }
-
-
-def multiplicities(number):
-    """Multiplicities of the positions of a group without free coordinates, and of the others."""
-    found = positions(number)
-    fixed = sorted(p.multiplicity for p in found if not p.n_free)
-    return [fixed, sorted({p.multiplicity for p in found if p.n_free})]
 
 
 def tail_exponent(excess):
@@ -176,7 +169,7 @@ def build(archive, target):
         "rates": dict.fromkeys(CHECK_FLAGS, 0.01),
         "tails": {},
         "volumes": volume_model(frame),
-        "multiplicities": {number: multiplicities(number) for number in range(1, 231)},
+        "multiplicities": {number: wyckoff_multiplicities(number) for number in range(1, 231)},
     }
     write(content, target)
     measure_limits(content, frame, folds, target)

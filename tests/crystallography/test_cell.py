@@ -14,9 +14,11 @@ from crystalml.crystallography import (
     cell_volume,
     lattice_vectors,
     metric_tensor,
+    primitive_cell,
     reciprocal_cell,
     validate_cells,
 )
+from crystalml.crystallography._cell import hexagonal_lengths
 from crystalml.exceptions import CellError, InvalidInputError
 
 ARRAY_FUNCTIONS = [cell_volume, metric_tensor, lattice_vectors, reciprocal_cell]
@@ -92,6 +94,15 @@ def test_permutation_of_axes(cell, order):
     permuted = np.concatenate([cell[:3][order], cell[3:][order]])
     assert cell_volume(permuted) == pytest.approx(cell_volume(cell))
     np.testing.assert_allclose(metric_tensor(permuted), metric_tensor(cell)[np.ix_(order, order)])
+
+
+@given(st.floats(3.0, 30.0), st.floats(20.0, 115.0))
+def test_hexagonal_axes_span_the_rhombohedral_lattice(length, angle):
+    a, c = hexagonal_lengths(np.array([length]), np.array([angle]))
+    on_hexagonal_axes = np.column_stack([a, a, c, [90.0], [90.0], [120.0]])
+    np.testing.assert_allclose(
+        primitive_cell(on_hexagonal_axes, "R"), [[length] * 3 + [angle] * 3], rtol=1e-9
+    )
 
 
 def test_right_angles_are_exact():

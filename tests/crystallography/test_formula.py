@@ -46,13 +46,14 @@ pieces = st.one_of(
     st.sampled_from(
         [" ", "(", ")", "]2", "H2O", ".5H2O", " H2O", "(H2O)", "NH3", ".", "x", "+", "2-", "\n"]
     ),
+    st.sampled_from(["*", "\u00b7", " \u2022 ", "*5H2O", "\u22c5(H2O)2", "(2"]),
     st.text(max_size=2),
 )
 nearly_formulas = st.one_of(
     st.lists(pieces, max_size=6).map("".join),
     st.lists(pieces, max_size=6).map(" ".join),
     st.text(max_size=12),
-    st.text(alphabet="HOCNaFe2.5()[] /+-x", max_size=12),
+    st.text(alphabet="HOCNaFe2.5()[] /+-x*\u00b7", max_size=12),
 )
 
 
@@ -94,6 +95,41 @@ def test_text_of_a_composition_is_read_back(composition):
     )
     assert parse_formula(text) == composition
     assert parse_formulas([text]).to_dicts() == [composition]
+
+
+multiples = st.one_of(
+    st.just(""),
+    st.integers(1, 99).map(str),
+    st.decimals("0.01", 99, places=2).map(str),
+    st.from_regex(r"[1-9][0-9]?/[1-9][0-9]?", fullmatch=True),
+)
+parts = st.lists(st.builds(str.__add__, symbols, st.integers(1, 99).map(str)), min_size=1)
+dots = st.sampled_from([*"\u00b7\u2022\u2219\u22c5*\u00d7", " \u00b7 ", " * "])
+
+
+@given(st.lists(st.tuples(multiples, parts.map("".join)), min_size=2, max_size=4), dots)
+def test_adducts_equal_their_parts_in_brackets(adduct, dot):
+    multiplied_in = parse_formula("".join(f"({part}){multiple}" for multiple, part in adduct))
+    text = dot.join(multiple + part for multiple, part in adduct)
+    assert parse_formula(text) == multiplied_in
+    assert parse_formula(f"[{text}]3") == parse_formula(
+        "[" + "".join(f"({part}){multiple}" for multiple, part in adduct) + "]3"
+    )
+
+
+def test_adducts_equal_pymatgen_on_their_parts():
+    composition_of = pytest.importorskip("pymatgen.core").Composition
+    adducts = {
+        "CuSO4\u00b75H2O": "CuSO4(H2O)5",
+        "Na2CO3 * 10 H2O": "Na2CO3(H2O)10",
+        "CaSO4\u20220.5H2O": "CaSO4(H2O)0.5",
+        "KAl(SO4)2\u22c512H2O": "KAl(SO4)2(H2O)12",
+        "3CdSO4\u00b78H2O": "(CdSO4)3(H2O)8",
+    }
+    for ours, theirs in zip(
+        parse_formulas(list(adducts)).to_dicts(), adducts.values(), strict=True
+    ):
+        assert ours == composition_of(theirs).as_dict()
 
 
 @settings(max_examples=500)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from fractions import Fraction
 
 import gemmi
@@ -179,6 +181,47 @@ LARGER = [
 shifts = st.lists(st.integers(0, 23), min_size=3, max_size=3)
 
 
+@pytest.mark.parametrize("digits", [None, 5])
+def test_every_setting_on_a_random_basis_and_origin(digits):
+    generator = np.random.default_rng(0)
+    settings = [(group.number, *_matrices(group)) for group in TABLE]
+    for hall_number in range(1, 531):
+        database = spglib.get_symmetry_from_database(hall_number)
+        kind = spglib.get_spacegroup_type(hall_number)
+        settings.append((kind.number, database["rotations"], database["translations"]))
+    for number, rotations, translations in settings:
+        basis = np.eye(3)
+        for _ in range(3):
+            row, other = generator.permutation(3)[:2]
+            basis[row] += generator.integers(-1, 2) * basis[other]
+        inverse = np.linalg.inv(basis)
+        # Thousands of a cell edge are no multiples of 1/24, in which gemmi counts.
+        shift = generator.integers(0, 1000, 3) / 1000
+        moved = (translations + shift - rotations @ shift) @ inverse.T
+        texts = _texts(inverse @ rotations @ basis, moved, digits)
+        assert spacegroup_from_operations(texts).number == number, texts
+
+
+def _matrices(group):
+    """Rotations and translations of a gemmi space group."""
+    operations = list(group.operations())
+    rotations = np.array([operation.rot for operation in operations]) / gemmi.Op.DEN
+    return rotations, np.array([operation.tran for operation in operations]) / gemmi.Op.DEN
+
+
+def _texts(rotations, translations, digits):
+    """Triplets with fractions, or with decimals of so many digits."""
+    texts = []
+    for rotation, translation in zip(np.rint(rotations).astype(int), translations % 1, strict=True):
+        parts = []
+        for row, value in zip(rotation, translation, strict=True):
+            axes = "".join(f"{n:+d}*{axis}" for n, axis in zip(row, "xyz", strict=True) if n)
+            shift = f"{value:.{digits}f}" if digits else Fraction(value).limit_denominator(9000)
+            parts.append(f"{axes}+{shift}")
+        texts.append(",".join(parts))
+    return texts
+
+
 @given(st.sampled_from(TABLE), unimodular(), shifts)
 def test_type_does_not_depend_on_basis_and_origin(group, basis, shift):
     found = spacegroup_from_operations(triplets(_transformed(group.xhm(), basis, shift)))
@@ -198,18 +241,13 @@ def _on_another_cell(group, basis):
     inverse = np.linalg.inv(basis)
     steps = np.stack(np.meshgrid(*[np.arange(-5, 6)] * 3), axis=-1).reshape(-1, 3)
     cells = np.unique(np.rint(steps @ inverse.T * 144) % 144, axis=0) / 144
-    texts = []
-    for operation in group.operations():
-        rotation = inverse @ np.array(operation.rot) / operation.DEN @ basis
-        if np.abs(rotation - np.rint(rotation)).max() > 1e-9:
-            return []  # the larger cell does not have the symmetry of the group
-        for translation in inverse @ np.array(operation.tran) / operation.DEN + cells:
-            parts = []
-            for row, value in zip(np.rint(rotation).astype(int), translation, strict=True):
-                axes = "".join(f"{n:+d}*{axis}" for n, axis in zip(row, "xyz", strict=True) if n)
-                parts.append(f"{axes}+{Fraction(round(value * 144), 144) % 1}")
-            texts.append(",".join(parts))
-    return texts
+    rotations, translations = _matrices(group)
+    rotations = inverse @ rotations @ basis
+    if np.abs(rotations - np.rint(rotations)).max() > 1e-9:
+        return []  # the larger cell does not have the symmetry of the group
+    translations = (translations @ inverse.T)[:, None] + cells
+    rotations = np.repeat(rotations, len(cells), axis=0)
+    return _texts(rotations, translations.reshape(-1, 3), None)
 
 
 @given(st.sampled_from(TABLE), unimodular(), shifts)
@@ -225,6 +263,24 @@ def test_types_agree_with_spglib(group, basis, shift):
     assume(oracle is not None)
     texts = [operation.triplet() for operation in operations]
     assert spacegroup_from_operations(texts).number == oracle.number
+
+
+def test_centrings_that_the_rotations_do_not_keep_are_no_group():
+    # S centres a rhombohedral lattice along b; a sixfold axis along a turns it into another one.
+    assert find_spacegroup("-S 6x 5", notation="hall") is None
+    assert find_spacegroup("-C 1 4xw", notation="hall") is None
+    assert find_spacegroup("S 3y", notation="hall").number == 146
+
+
+def test_listed_settings_are_found_without_moyopy():
+    code = (
+        "import sys; from crystalml.crystallography import spacegroup_from_operations\n"
+        f"assert spacegroup_from_operations({P21C}).number == 14\n"
+        "assert 'moyopy' not in sys.modules\n"
+        "assert spacegroup_from_operations(['x,y,z', '1/3-x,-y,-z']).number == 2\n"
+        "assert 'moyopy' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_change_of_hand_swaps_the_enantiomorphic_pairs():

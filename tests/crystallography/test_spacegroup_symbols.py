@@ -92,6 +92,8 @@ REFUSED = [
     "P 31 2", "P4_22", "P 42 2", "P3(1)2", "P 62 2", "P -3 m", "Pna", "P1 or P-1", "P 43 2",
     # contradictions
     "P 21/c (No. 15)", "P 21/c #15", "P 21/c = P 1 2/c 1", "P 1 = P -1", "P 1 21/c 1 (a,a,c)",
+    # axes that are no translations of the lattice
+    "A 1 1 n (-a,-b/2,c/2)", "F m -3 m (2*a,-b,c/2)", "P m n m (-a/2,-b-c,-c)",
     # no such group
     "P 21/a 1 1", "F 41/d m c", "H 3 1 m", "R 3 1 2", "P 2 2 2 2", "C 4/d", "I 4/m m", "0",
     "231", "No. 300", "#0", "D2h^29", "X5^1", "P 3 2\"x", "-Q 2", "P 4ab 5x",
@@ -235,6 +237,21 @@ def test_hall_symbols_beyond_the_table_keep_their_operations():
 def test_a_change_of_basis_means_the_same_in_both_notations(symbol, hall):
     one, other = find_spacegroup(symbol), find_spacegroup(hall)
     assert (one.number, one.centring) == (other.number, other.centring)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "number"),
+    [
+        ("P 43 21 2 (a,b,-c)", 92),
+        ("P 43 21 2 (b,-a,c)", 96),
+        ("P 43 21 2 (a+1/8,b,-c)", 92),
+        ("P 41 3 2 (-a,-b,-c)", 212),
+        ("P 21 21 21 (a,b,-c)", 19),
+        ("I 41/a (a,b,-c)", 88),
+    ],
+)
+def test_a_change_of_hand_turns_only_enantiomorphic_groups(symbol, number):
+    assert find_spacegroup(symbol).number == number
 
 
 @given(st.sampled_from(TABLE), st.data())

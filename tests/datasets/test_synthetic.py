@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import spglib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,14 +13,16 @@ from crystalml.crystallography import (
     BRAVAIS_LATTICES,
     cell_volume,
     find_spacegroup,
+    lattice_system,
     metric_symmetry,
     parse_formulas,
     primitive_cell,
     reduced_formula,
     spacegroup_symbol,
 )
+from crystalml.crystallography._wyckoff import GRID, orbit, wyckoff_positions
 from crystalml.datasets import load_cod_inorganic, make_crystals
-from crystalml.datasets._orbits import structure_templates
+from crystalml.datasets._synthetic import has_exact_symmetry, structure_templates
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 
 CELL = list(CELL_COLUMNS)
@@ -193,3 +196,85 @@ def test_bad_input_is_named(arguments, message):
 def test_numbers_beyond_230_are_no_space_groups():
     with pytest.raises(SpaceGroupError, match="231"):
         make_crystals(5, space_groups=[1, 231])
+
+
+# Right angles and equal edges where the lattice system asks for them, and nowhere else.
+LATTICES = {
+    "triclinic": [[5.1, 0, 0], [0.7, 6.3, 0], [0.9, 1.3, 7.7]],
+    "monoclinic": [[5.1, 0, 0], [0, 6.3, 0], [-1.9, 0, 7.7]],
+    "orthorhombic": np.diag([5.1, 6.3, 7.7]),
+    "tetragonal": np.diag([5.1, 5.1, 7.7]),
+    "rhombohedral": [[5.1, 0, 0], [-2.55, 2.55 * 3**0.5, 0], [0, 0, 13.7]],
+    "hexagonal": [[5.1, 0, 0], [-2.55, 2.55 * 3**0.5, 0], [0, 0, 7.7]],
+    "cubic": np.diag([5.1, 5.1, 5.1]),
+}
+
+
+def grid(*fractions):
+    return np.array([round(fraction * GRID) for fraction in fractions])
+
+
+# Zinc blende, rock salt, diamond, fluorite, perovskite, and what they are not.
+SODIUM, CHLORINE = orbit(225, grid(0, 0, 0)), orbit(225, grid(0.5, 0.5, 0.5))
+ZINC, SULPHUR = orbit(216, grid(0, 0, 0)), orbit(216, grid(0.25, 0.25, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("number", "structure", "exact"),
+    [
+        (225, [SODIUM, CHLORINE], True),
+        (216, [SODIUM, CHLORINE], False),
+        (202, [SODIUM, CHLORINE], False),
+        (221, [SODIUM, CHLORINE], False),
+        (221, [np.concatenate([SODIUM, CHLORINE])], False),
+        (216, [ZINC, SULPHUR], True),
+        (196, [ZINC, SULPHUR], False),
+        (216, [np.concatenate([ZINC, SULPHUR])], False),
+        (227, [orbit(227, grid(0, 0, 0))], True),
+        (225, [SODIUM, orbit(225, grid(0.25, 0.25, 0.25))], True),
+        (221, [orbit(221, grid(*x)) for x in [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)]], True),
+        (1, [orbit(1, grid(0.1, 0.2, 0.3))], False),
+        (1, [orbit(1, grid(0.1, 0.2, 0.3)), orbit(1, grid(0.15, 0.47, 0.81))], True),
+    ],
+)
+def test_further_symmetry_is_recognised(number, structure, exact):
+    assert has_exact_symmetry(number, structure) is exact
+
+
+def place(number, template, generator):
+    """Points of each species of a template, the free coordinates drawn."""
+    available = wyckoff_positions(number)
+
+    def draws(n):
+        return generator.integers(0, GRID, (n, 3))
+
+    return [
+        np.concatenate(
+            [
+                orbit(number, available[i].anchor + available[i].directions @ free)
+                for i, free in zip(indices, draws(len(indices)), strict=True)
+            ]
+        )
+        for indices in template.species
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
+@pytest.mark.parametrize("number", range(1, 231))
+def test_spglib_finds_the_group_of_the_templates(number):
+    generator = np.random.default_rng(number)
+    by_size = sorted(structure_templates(number), key=lambda template: sum(template.amounts))
+    # The smallest structures are the likeliest to have too much symmetry.
+    for template in (by_size[0], by_size[1], by_size[5]):
+        points = place(number, template, generator)
+        assert tuple(map(len, points)) == template.amounts
+        species = np.repeat(np.arange(len(points)), template.amounts)
+        cell = (LATTICES[lattice_system(number)], np.concatenate(points) / GRID, species)
+        assert spglib.get_symmetry_dataset(cell, symprec=1e-5).number == number
+
+
+def test_templates_are_distinct_and_the_same_in_every_run():
+    first = structure_templates(62)
+    structure_templates.cache_clear()
+    assert structure_templates(62) == first
+    assert len(set(first)) == len(first)

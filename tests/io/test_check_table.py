@@ -8,6 +8,7 @@ import pytest
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import cell_volume, chemical_system, crystal_system, parse_formulas
+from crystalml.crystallography._wyckoff import wyckoff_multiplicities
 from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import InvalidInputError, SchemaError
 from crystalml.io import CHECK_FLAGS, check_table, read_cifs
@@ -308,6 +309,11 @@ def test_the_table_is_not_changed(sample):
 )
 def test_multiplicities(number, fixed, free):
     assert check_reference().multiplicities[number] == [fixed, free]
+
+
+def test_multiplicities_are_those_of_the_operations():
+    derived = {number: [*wyckoff_multiplicities(number)] for number in range(1, 231)}
+    assert check_reference().multiplicities == derived
 
 
 def test_every_flag_has_a_rate():

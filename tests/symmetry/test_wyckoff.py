@@ -12,17 +12,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from crystalml.crystallography import parse_formulas
-from crystalml.datasets import load_cod_inorganic
-from crystalml.datasets._orbits import positions
-from crystalml.symmetry._space_groups._stoichiometry import stoichiometry
-from crystalml.symmetry._space_groups._wyckoff import (
+from crystalml.crystallography._wyckoff import (
     IMPOSSIBLE,
-    LARGEST,
-    WyckoffTable,
-    _multiplicities,
-    _scarce_positions,
     fewest_positions,
+    wyckoff_multiplicities,
+    wyckoff_positions,
 )
+from crystalml.datasets import load_cod_inorganic
+from crystalml.symmetry._space_groups._stoichiometry import stoichiometry
+from crystalml.symmetry._space_groups._wyckoff import LARGEST, WyckoffTable, _scarce_positions
 
 ALL_GROUPS = np.arange(1, 231)
 
@@ -102,7 +100,7 @@ def _fills(n_atoms, free):
     "number", [2, 12, 47, 62, 123, 136, 148, 166, 191, 194, 208, 216, 221, 223, 224, 225, 227, 229]
 )
 def test_agrees_with_brute_force(number, table):
-    fixed, free = _multiplicities(number)
+    fixed, free = wyckoff_multiplicities(number)
     generator = np.random.default_rng(number)
     smallest = min(fixed)
     contents = np.sort(generator.integers(0, 9, size=(60, 4)) * smallest, axis=1)[:, ::-1]
@@ -113,7 +111,7 @@ def test_agrees_with_brute_force(number, table):
 
 def test_smallest_numbers_of_orbits_are_reached_by_no_fewer(table):
     for number in (2, 148, 194, 225, 230):
-        fixed, free = _multiplicities(number)
+        fixed, free = wyckoff_multiplicities(number)
         reached = {0: 0}
         for n_orbits in range(1, 4):
             for n_fixed in range(n_orbits + 1):
@@ -139,7 +137,7 @@ def test_large_cells_are_reduced_without_a_change(table):
     beyond = np.arange(LARGEST + 1, farther + 1)
     orbits, fixed, demands = table._look_up(beyond)
     for row, number in enumerate(ALL_GROUPS):
-        occupied = _multiplicities(number)
+        occupied = wyckoff_multiplicities(number)
         expected = fewest_positions(*occupied, farther)[beyond]
         has_place = expected != IMPOSSIBLE
         assert_array_equal(orbits[has_place, row], expected[has_place])
@@ -153,7 +151,7 @@ def test_large_cells_are_reduced_without_a_change(table):
 @given(data=st.data(), number=st.integers(1, 230))
 def test_what_is_occupied_has_room(data, number, table):
     """Elements that are put on positions find room in that group, on no more orbits."""
-    available = positions(number)
+    available = wyckoff_positions(number)
     unused = list(range(len(available)))
     contents, n_orbits = [], 0
     for _ in range(data.draw(st.integers(1, 4))):

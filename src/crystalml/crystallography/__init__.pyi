@@ -6,10 +6,9 @@ from crystalml.crystallography._cell import lattice_vectors as lattice_vectors
 from crystalml.crystallography._cell import metric_tensor as metric_tensor
 from crystalml.crystallography._cell import reciprocal_cell as reciprocal_cell
 from crystalml.crystallography._cell import validate_cells as validate_cells
-from crystalml.crystallography._conventional import conventional_cell as conventional_cell
 from crystalml.crystallography._elements import ELEMENTS as ELEMENTS
 from crystalml.crystallography._extinction import extinction_class as extinction_class
-from crystalml.crystallography._extinction_symbols import (
+from crystalml.crystallography._extinction import (
     spacegroups_of_extinction_symbol as spacegroups_of_extinction_symbol,
 )
 from crystalml.crystallography._formula import FormulaTable as FormulaTable
@@ -20,6 +19,7 @@ from crystalml.crystallography._formula_names import chemical_system as chemical
 from crystalml.crystallography._formula_names import reduced_formula as reduced_formula
 from crystalml.crystallography._metric_symmetry import BRAVAIS_LATTICES as BRAVAIS_LATTICES
 from crystalml.crystallography._metric_symmetry import bravais_distances as bravais_distances
+from crystalml.crystallography._metric_symmetry import conventional_cell as conventional_cell
 from crystalml.crystallography._metric_symmetry import metric_symmetry as metric_symmetry
 from crystalml.crystallography._reduction import niggli_cell as niggli_cell
 from crystalml.crystallography._reduction import primitive_cell as primitive_cell

@@ -314,11 +314,20 @@ def cells_from_products(products: FloatArray) -> FloatArray:
     return cells
 
 
+def hexagonal_lengths(lengths: FloatArray, angles: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a and c, on hexagonal axes, of rhombohedral cells with these edges and angles."""
+    half = np.radians(angles / 2.0)
+    # Beyond 120 degrees there is no such cell: a flat one keeps the numbers finite.
+    height = np.sqrt(np.maximum(3.0 - 4.0 * np.sin(half) ** 2, 1e-6) * 3.0)
+    return 2.0 * lengths * np.sin(half), lengths * height
+
+
 def _parts(cells: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
     """Return lengths (3, n), cosines (3, n), the normalised determinant, and what is valid.
 
     Rows that are no cell are NaN throughout, and so is what is computed from them.
     """
+    # Everything below runs along the columns a, b, ..., so each becomes contiguous.
     columns = np.array(cells.T, order="C")
     lengths, cosines = columns[:3], columns[3:]
     valid = (lengths.min(axis=0) >= _SHORTEST) & (lengths.max(axis=0) <= _LONGEST)
@@ -328,6 +337,7 @@ def _parts(cells: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, BoolA
     # The sine of the complement is exactly 0 for a right angle, as the cosine is not.
     np.subtract(90.0, cosines, out=cosines)
     np.sin(np.radians(cosines, out=cosines), out=cosines)
+    # The determinant of the metric of a cell with these angles and edges of length 1.
     flatness = 2.0 * cosines[0]
     flatness *= cosines[1]
     flatness *= cosines[2]
@@ -343,6 +353,7 @@ def _parts(cells: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, BoolA
 
 def _angles(cosines: FloatArray) -> FloatArray:
     """Angles in degrees, exactly 90 where the cosine is 0."""
+    # Less the arcsine, for the arccosine of 0 is a right angle only within rounding.
     return 90.0 - np.degrees(np.arcsin(np.clip(cosines, -1.0, 1.0)))
 
 

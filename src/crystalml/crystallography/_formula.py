@@ -12,7 +12,7 @@ from scipy import sparse
 from crystalml._typing import BoolArray, Charges, Formula, Formulas, ObjectArray
 from crystalml.crystallography._elements import ELEMENTS, HYDROGEN_ISOTOPES, SYMBOL_COLUMNS
 from crystalml.crystallography._formula_bytes import read_plain_formulas
-from crystalml.crystallography._formula_text import read_formula
+from crystalml.crystallography._formula_grammar import read_formula
 from crystalml.exceptions import FormulaError, InvalidInputError
 
 
@@ -52,6 +52,7 @@ class FormulaTable:
     @property
     def is_valid(self) -> BoolArray:
         """Whether each formula could be read: bool, shape (n,)."""
+        # What could be read has at least one element: only errors leave a row empty.
         return np.diff(self.amounts.indptr) > 0
 
     def fractions(self) -> sparse.csr_array:
@@ -85,8 +86,10 @@ def parse_formula(formula: Formula, *, charges: Charges = "refuse") -> dict[str,
     - A charge may stand at the end: ``Na+``, ``SO4 2-``, ``SO4^2-``, ``C12 H10 N3 1+``,
       ``[NH4]+``, ``Fe3+`` (after a single symbol or an enclosing bracket the number is the
       charge), ``NH4+`` (one digit after other text is an amount). ``SO42-`` is ambiguous.
-    - Hydrates and adducts with a dot (``CuSO4.5H2O``), variables (``La2-xSrxCuO4``) and
-      placeholders (``X``, ``Ln``) are refused.
+    - The parts of a hydrate or another adduct are separated by a raised dot or a star, and may
+      start with a multiple: ``CuSO4*5H2O``, ``3CdSO4*8H2O``, also within brackets. A full stop
+      (``CuSO4.5H2O``) could be a decimal point and is refused.
+    - Variables (``La2-xSrxCuO4``) and placeholders (``X``, ``Ln``) are refused.
 
     Parameters
     ----------
@@ -115,6 +118,8 @@ def parse_formula(formula: Formula, *, charges: Charges = "refuse") -> dict[str,
     {'Ga': 1.0, 'Fe': 0.5, 'Co': 0.5}
     >>> parse_formula("NaN")
     {'Na': 1.0, 'N': 1.0}
+    >>> parse_formula("CuSO4*5H2O")
+    {'Cu': 1.0, 'S': 1.0, 'O': 9.0, 'H': 10.0}
     >>> parse_formula("CuSO4.5H2O")
     Traceback (most recent call last):
         ...
@@ -196,6 +201,7 @@ def is_missing(formula: Any) -> bool:
     """Whether this is None, NaN, NA or blank text; the text "NaN" is sodium nitride."""
     if isinstance(formula, str):
         return not formula or formula.isspace()
+    # By name, so that pandas need not be loaded to know its NA.
     if formula is None or type(formula).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(formula, (float, np.floating)) and bool(np.isnan(formula))
@@ -219,6 +225,7 @@ def as_formula_list(formulas: Any, *, caller: str) -> list[Any]:
             "one column"
         )
     if hasattr(formulas, "to_numpy"):
+        # As objects: other types of array turn missing values into text or numbers.
         formulas = formulas.to_numpy(dtype=object)
     return formulas.tolist() if isinstance(formulas, np.ndarray) else list(formulas)
 
@@ -226,11 +233,13 @@ def as_formula_list(formulas: Any, *, caller: str) -> list[Any]:
 def read_formulas(values: list[Any], *, strip_charge: bool = False) -> FormulaTable:
     """Read a list of formulas; problems are reported in the table, never raised."""
     texts = values
+    # Mappings and missing values go to the fast reader as empty texts, which it leaves over.
     if set(map(type, values)) - {str}:
         texts = [value if isinstance(value, str) else "" for value in values]
     rows, columns, amounts, is_read, has_deuterium = read_plain_formulas(texts)
     errors = np.full(len(values), None, dtype=object)
     left_rows, left_columns, left_amounts = [], [], []
+    # What the fast reader left over is rare: one by one, for answers or for messages.
     for row in np.flatnonzero(~is_read).tolist():
         try:
             composition, has_deuterium[row] = _read_one(values[row], strip_charge)
@@ -284,6 +293,7 @@ def _read_mapping(mapping):
     """Check a mapping of symbols (or objects with a symbol) to amounts."""
     composition, has_deuterium = {}, False
     for key, amount in mapping.items():
+        # Keys of a Composition of pymatgen are elements or ions, with a symbol.
         symbol = getattr(key, "symbol", key)
         if not isinstance(symbol, str) or symbol not in SYMBOL_COLUMNS:
             raise FormulaError(f"{dict(mapping)!r} contains {symbol!r}, which is no element symbol")
@@ -306,6 +316,7 @@ def _sum_to_csr(rows, columns, amounts, n_rows):
     """Sort by row and element, and add up repeated elements in the order of the text."""
     shape = (n_rows, len(ELEMENTS))
     keys = rows * len(ELEMENTS) + columns
+    # Stable, as sums depend on the order to the last bit, and must equal those of one at a time.
     order = np.argsort(keys, kind="stable")
     keys, amounts = keys[order], amounts[order]
     is_new = np.diff(keys, prepend=-1) != 0

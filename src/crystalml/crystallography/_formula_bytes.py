@@ -1,8 +1,8 @@
 """Read many plain formulas at once, as arrays over one buffer of bytes.
 
-Rows with anything out of the ordinary (nested brackets, fractions, charges, long numbers,
-zeros, characters outside ASCII, every error) are left to the one-formula parser, so that there
-is one grammar and one source of error messages.
+Rows with anything out of the ordinary (nested brackets, fractions, charges, adducts, long
+numbers, zeros, characters outside ASCII, every error) are left to the one-formula parser, so
+that there is one grammar and one source of error messages.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crystalml.crystallography._elements import HYDROGEN_ISOTOPES, SYMBOL_COLUMNS
-from crystalml.crystallography._formula_text import BRACKETS, WHITESPACE
+from crystalml.crystallography._formula_grammar import BRACKETS, WHITESPACE
 
 _ODD, _UPPER, _LOWER, _DIGIT, _DOT, _SPACE, _OPEN, _CLOSE = range(8)
 _NO_ELEMENT = -1

@@ -14,7 +14,6 @@ from crystalml.crystallography._formula import (
     raise_first_error,
     read_formulas,
 )
-from crystalml.crystallography._formula_ratios import reduced_amounts
 from crystalml.exceptions import FormulaError, InvalidInputError
 
 _OnError: TypeAlias = Literal["raise", "missing"]
@@ -25,6 +24,15 @@ _ALPHABETICAL = np.argsort(np.argsort(ELEMENTS))  # rank of each element's symbo
 _LETTERS = [*string.ascii_uppercase] + [
     capital + small for capital in string.ascii_uppercase for small in string.ascii_lowercase
 ]
+
+# The limits of the rules for reducing amounts; reduced_formula states them.
+_MAX_EXACT_AMOUNT = 400
+_MAX_ROUNDED_AMOUNT = 24
+_EXACT_TOLERANCE = 1e-9
+_ROUNDING_TOLERANCE = 1e-4
+_SIGNIFICANT_DIGITS = 4
+_LARGEST_WHOLE = 2.0**53
+_SMALLEST_RATIO = 1e-30  # keeps an absurdly small amount from vanishing
 
 
 @overload
@@ -220,6 +228,7 @@ def _named(caller, name_rows, formulas, on_error, charges):
 
 def _read_distinct(values, *, strip_charge):
     """Read each distinct text once; also return which of the results each value has."""
+    # Mappings cannot be looked up by content; each counts as distinct.
     keys = [value if type(value) is str else id(value) for value in values]
     distinct = dict(zip(keys, values, strict=True))
     places = {key: place for place, key in enumerate(distinct)}
@@ -263,6 +272,7 @@ def _reduced_names(entries):
 
 def _anonymous_names(entries):
     reduced = reduced_amounts(entries.amounts, entries.indptr)
+    # Ranks of the amounts instead of the amounts: whole numbers, as order_by wants them.
     amounts, ranks = np.unique(reduced, return_inverse=True)
     order = entries.order_by(ranks)
     letters = np.arange(len(order)) - entries.indptr[entries.rows]
@@ -276,6 +286,7 @@ def _system_names(entries):
 
 def _join(symbols, codes, amounts, indptr):
     """Write symbol and amount of all entries, each distinct pair once."""
+    # Columns of formulas repeat few pairs of symbol and amount.
     distinct, which = np.unique(amounts, return_inverse=True)
     pairs, codes = np.unique(codes * len(distinct) + which, return_inverse=True)
     suffixes = np.array([_amount_text(amount) for amount in distinct.tolist()])
@@ -285,6 +296,7 @@ def _join(symbols, codes, amounts, indptr):
 
 def _join_texts(texts, codes, indptr, separator):
     """Concatenate the texts of each row."""
+    # One join over all rows and one split by line, instead of a loop over rows.
     inner = np.char.add(texts, separator).astype(object)[codes]
     inner[indptr[1:] - 1] = np.char.add(texts, "\n").astype(object)[codes[indptr[1:] - 1]]
     return "".join(inner.tolist()).split("\n")[:-1]
@@ -297,3 +309,106 @@ def _amount_text(amount):
         return str(int(amount))
     text = repr(amount)
     return text if "e" not in text else np.format_float_positional(amount, trim="-")
+
+
+def reduced_amounts(amounts, indptr):
+    """Divide each row so that equal compositions get equal amounts.
+
+    `amounts` are the data and `indptr` the row bounds of a CSR matrix without empty rows. The
+    rules are those of :func:`crystalml.crystallography.reduced_formula`.
+    """
+    starts, counts = indptr[:-1], np.diff(indptr)
+    reduced = amounts.copy()
+    is_whole = np.logical_and.reduceat(
+        (amounts == np.rint(amounts)) & (amounts < _LARGEST_WHOLE), starts
+    )
+    whole = np.repeat(is_whole, counts)
+    if whole.any():
+        numbers = amounts[whole].astype(np.int64)
+        divisors = np.gcd.reduceat(numbers, _starts(counts[is_whole]))
+        reduced[whole] = numbers // np.repeat(divisors, counts[is_whole])
+    if not is_whole.all():
+        reduced[~whole] = _reduce_fractional(amounts[~whole], counts[~is_whole])
+    return reduced
+
+
+def _reduce_fractional(amounts, counts):
+    """Rules 2 to 4 on rows of which not all amounts are whole."""
+    largest = np.maximum.reduceat(amounts, _starts(counts))
+    ratios = np.maximum(amounts / np.repeat(largest, counts), _SMALLEST_RATIO)
+    rounded = _round_digits(ratios)
+    reduced = rounded.copy()
+    is_open = np.ones(len(counts), dtype=bool)
+    # From certain to lenient; a row keeps the first ratio that fits.
+    for attempt, values in (
+        (_exact_multiples, ratios),
+        (_exact_multiples, rounded),
+        (_rounded_multiples, rounded),
+    ):
+        members = np.repeat(is_open, counts)
+        multiples = attempt(values[members], counts[is_open])
+        found = multiples > 0
+        solved = np.zeros(len(counts), dtype=bool)
+        solved[np.flatnonzero(is_open)[found]] = True
+        chosen = np.repeat(solved, counts)
+        reduced[chosen] = np.rint(values[chosen] * np.repeat(multiples[found], counts[solved]))
+        is_open &= ~solved
+        if not is_open.any():
+            break
+    return reduced
+
+
+def _exact_multiples(ratios, counts):
+    """Smallest factor that makes each row of ratios whole to rounding error; 0 where too large."""
+    denominators = _denominators(ratios)
+    starts = _starts(counts)
+    multiples = np.ones(len(counts), dtype=np.int64)
+    for place in range(int(counts.max())):  # one step per element of the longest formula
+        rows = np.flatnonzero((counts > place) & (multiples > 0))
+        step = denominators[starts[rows] + place]
+        product = np.where(step > 0, np.lcm(multiples[rows], np.maximum(step, 1)), 0)
+        multiples[rows] = np.where(product <= _MAX_EXACT_AMOUNT, product, 0)
+    return multiples
+
+
+def _denominators(ratios):
+    """Denominator of the simplest fraction equal to each ratio in (0, 1]; 0 where too large.
+
+    Continued fractions: each pass takes the whole part off and inverts the remainder.
+    """
+    result = np.zeros(len(ratios), dtype=np.int64)
+    pending = np.arange(len(ratios))
+    rest = ratios.copy()
+    before, current = np.ones(len(ratios)), np.zeros(len(ratios))  # of successive convergents
+    while len(pending):
+        whole = np.floor(rest + _EXACT_TOLERANCE)
+        before, current = current, whole * current + before
+        value = ratios[pending]
+        is_exact = np.abs(np.rint(value * current) / current - value) <= _EXACT_TOLERANCE
+        is_exact &= (current <= _MAX_EXACT_AMOUNT) & (np.rint(value * current) >= 1)
+        result[pending[is_exact]] = current[is_exact]
+        go_on = ~is_exact & (current <= _MAX_EXACT_AMOUNT) & (rest - whole > _EXACT_TOLERANCE)
+        pending, before, current = pending[go_on], before[go_on], current[go_on]
+        rest = 1.0 / (rest[go_on] - whole[go_on])
+    return result
+
+
+def _rounded_multiples(ratios, counts):
+    """Smallest denominator that all ratios of a row are close to; 0 where there is none."""
+    multiples = np.zeros(len(counts), dtype=np.int64)
+    starts = _starts(counts)
+    for factor in range(_MAX_ROUNDED_AMOUNT, 0, -1):
+        nearest = np.rint(ratios * factor)
+        is_near = (nearest >= 1) & (np.abs(nearest / factor - ratios) <= _ROUNDING_TOLERANCE)
+        multiples[np.logical_and.reduceat(is_near, starts)] = factor
+    return multiples
+
+
+def _round_digits(ratios):
+    """Round to significant digits, first to many, so that noise cannot decide a tie."""
+    scale = 10.0 ** (_SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(ratios)))
+    return np.rint(np.round(ratios * scale, 6)) / scale
+
+
+def _starts(counts):
+    return np.cumsum(counts) - counts

@@ -41,9 +41,8 @@ class SpaceGroupSetting(NamedTuple):
 
 def listed_setting(group: gemmi.SpaceGroup) -> SpaceGroupSetting:
     """Turn a row of gemmi's table into a SpaceGroupSetting."""
-    return SpaceGroupSetting(
-        group.number, group.hm, group.hall, group.ext.strip("\0"), group.centring_type()
-    )
+    qualifier = group.ext.strip("\0")  # gemmi writes a NUL where there is none
+    return SpaceGroupSetting(group.number, group.hm, group.hall, qualifier, group.centring_type())
 
 
 def unlisted_setting(number: int, centring: str = "") -> SpaceGroupSetting:

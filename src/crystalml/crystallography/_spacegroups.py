@@ -322,6 +322,7 @@ def _bravais_members():
 @cache
 def _tables():
     """Read gemmi's tables once: property name -> array whose row is the space-group number."""
+    # Row 0 stays empty, so that a number is its own index.
     rows = [None, *(_properties(gemmi.find_spacegroup_by_number(n)) for n in range(1, 231))]
     tables = {}
     for name, example in rows[1].items():
@@ -335,6 +336,7 @@ def _properties(group):
     system = group.crystal_system_str()
     centring = group.hm[0]
     lattice = system
+    # gemmi tells the crystal systems; lattices part at another place.
     if system == "trigonal":
         lattice = "rhombohedral" if centring == "R" else "hexagonal"
     return {
@@ -351,6 +353,7 @@ def _properties(group):
 def _look_up(function, numbers):
     """Property `function` of `numbers`: scalar in, scalar out; array in, array out."""
     table = _tables()[function]
+    # One plain number, as loops over files ask: answered without arrays.
     if type(numbers) is int and 1 <= numbers <= 230:
         value = table[numbers]
         return bool(value) if table.dtype == bool else value
@@ -365,6 +368,7 @@ def _checked_numbers(function, numbers):
     raw = np.asarray(numbers)
     if raw.dtype.kind in "iu":
         good = (raw >= 1) & (raw <= 230)
+    # A column with missing values holds its numbers as floats.
     elif raw.dtype.kind == "f":
         good = np.isin(raw, np.arange(1, 231))
     elif raw.dtype.kind == "O":
@@ -378,6 +382,7 @@ def _checked_numbers(function, numbers):
 
 def _is_number(value):
     """Whether one Python object is an integral number from 1 to 230."""
+    # True is 1 to Python, but names no group.
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
         return False
     return bool(1 <= value <= 230 and value == int(value))

@@ -1,8 +1,10 @@
 """Synthetic crystals of any number whose symmetry is right by construction."""
 
+from functools import lru_cache
 from numbers import Integral
-from typing import Literal, overload
+from typing import Literal, NamedTuple, overload
 
+import gemmi
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
@@ -16,9 +18,15 @@ from crystalml.crystallography import (
     lattice_system,
     spacegroup_symbol,
 )
+from crystalml.crystallography._wyckoff import (
+    GRID,
+    encode_points,
+    grid_operations,
+    orbit,
+    wyckoff_positions,
+)
 from crystalml.datasets._atomic_volumes import element_table
 from crystalml.datasets._cod_inorganic import TARGET, load_cod_inorganic
-from crystalml.datasets._orbits import structure_templates
 from crystalml.exceptions import InvalidInputError
 
 __all__ = ["make_crystals"]
@@ -32,6 +40,21 @@ _BETA_RANGE = (91.0, 125.0)
 _TRICLINIC_RANGE = (70.0, 110.0)
 # Noise beyond these could leave no cell at all.
 _LARGEST_LENGTH_SU, _LARGEST_ANGLE_SU = 0.05, 1.0
+
+N_TEMPLATES = 12
+# How often a structure has one, two, three or four chemical species.
+_SPECIES_WEIGHTS = (0.05, 0.3, 0.45, 0.2)
+
+# Point groups of the lattices: the symmetry that a structure could have in its cell.
+_HOLOHEDRIES = {
+    "triclinic": "P -1",
+    "monoclinic": "P 1 2/m 1",
+    "orthorhombic": "P m m m",
+    "tetragonal": "P 4/m m m",
+    "rhombohedral": "R -3 m:H",
+    "hexagonal": "P 6/m m m",
+    "cubic": "P m -3 m",
+}
 
 _DESCRIPTION = """Synthetic crystals
 ------------------
@@ -289,3 +312,104 @@ def _add_noise(frame, length_su, angle_su, random_state):
     frame[[*lengths, *angles]] += uncertainties * random_state.normal(size=uncertainties.shape)
     frame["volume"] = cell_volume(frame[list(CELL_COLUMNS)].to_numpy())
     frame[list(CELL_SU_COLUMNS)] = uncertainties
+
+
+class Template(NamedTuple):
+    """Orbits of one space group, distributed over chemical species."""
+
+    species: tuple[tuple[int, ...], ...]
+    """Per species, the indices of its positions in ``wyckoff_positions(number)``."""
+    amounts: tuple[int, ...]
+    """Per species, the number of atoms in the conventional cell."""
+
+
+@lru_cache(maxsize=230)
+def structure_templates(number):
+    """Return `N_TEMPLATES` choices of orbits whose structures belong to this very group.
+
+    The draw depends on the group alone. Positions of small multiplicity are preferred, so that
+    most cells have as few atoms as those of real inorganic crystals.
+    """
+    generator = np.random.default_rng(number)
+    found = {}
+    while len(found) < N_TEMPLATES:
+        template = _grow_template(number, generator)
+        if template is not None:
+            found[template] = None
+    return tuple(found)
+
+
+def _grow_template(number, generator):
+    """Add orbits until nothing but the symmetry of the group is left; None if that takes long."""
+    available = wyckoff_positions(number)
+    weights = np.array([1 / position.multiplicity for position in available])
+    n_species = generator.choice(len(_SPECIES_WEIGHTS), p=_SPECIES_WEIGHTS) + 1
+    species, points = [[] for _ in range(n_species)], [[] for _ in range(n_species)]
+    n_wanted = n_species + generator.poisson(1.5)
+    for n_orbits in range(1, n_wanted + 8):
+        if not weights.any():
+            return None
+        chosen = int(generator.choice(len(available), p=weights / weights.sum()))
+        if not available[chosen].n_free:
+            weights[chosen] = 0  # a fixed point has room for one atom
+        # First one orbit for each species, then more for any of them.
+        receiver = n_orbits - 1 if n_orbits <= n_species else generator.integers(n_species)
+        species[receiver].append(chosen)
+        points[receiver].append(_draw_orbit(number, available[chosen], generator))
+        if n_orbits >= n_wanted and has_exact_symmetry(number, [*map(np.concatenate, points)]):
+            return _as_template(species, available)
+    return None
+
+
+def _draw_orbit(number, position, generator):
+    """Draw the free coordinates of a position and return all its points."""
+    free_vector = generator.integers(0, GRID, 3)
+    return orbit(number, position.anchor + position.directions @ free_vector)
+
+
+def _as_template(species, available):
+    """Freeze a choice of orbits and count its atoms."""
+    amounts = (sum(available[i].multiplicity for i in indices) for indices in species)
+    return Template(tuple(tuple(sorted(indices)) for indices in species), tuple(amounts))
+
+
+def has_exact_symmetry(number, points_of_species):
+    """Tell whether a structure, built from orbits of a group, has no symmetry beyond it.
+
+    Any further operation combines a rotation of the lattice, one for each coset of the point
+    group, with a translation that takes some atom to an atom of its species. All of them are
+    tried, for a cell with no more symmetry than the crystal system asks for.
+    """
+    by_size = sorted(points_of_species, key=len)
+    centrings = encode_points(_centrings(number))
+    for rotation in _lattice_rotations_beyond(number):
+        shifts = (by_size[0] - rotation @ by_size[0][0]) % GRID
+        if np.array_equal(rotation, np.eye(3)):
+            shifts = shifts[~np.isin(encode_points(shifts), centrings)]
+        for points in by_size:
+            images = encode_points((points @ rotation.T + shifts[:, None]) % GRID)
+            kept = (np.sort(images, axis=1) == np.sort(encode_points(points))).all(axis=1)
+            shifts = shifts[kept]
+        if len(shifts):
+            return False
+    return True
+
+
+def _centrings(number):
+    """Return the translations of the conventional cell, the null vector included."""
+    rotations, translations = grid_operations(number)
+    return translations[(rotations == np.eye(3)).all(axis=(1, 2))]
+
+
+@lru_cache(maxsize=230)
+def _lattice_rotations_beyond(number):
+    """Return one rotation of the lattice for each coset of the group's point group."""
+    lattice_group = gemmi.SpaceGroup(_HOLOHEDRIES[lattice_system(number)]).operations()
+    own = {rotation.tobytes(): rotation for rotation in grid_operations(number)[0]}
+    representatives, covered = [], set()
+    for op in lattice_group:
+        rotation = np.array(op.rot, dtype=np.int64) // gemmi.Op.DEN
+        if rotation.tobytes() not in covered:
+            representatives.append(rotation)
+            covered.update((rotation @ other).tobytes() for other in own.values())
+    return representatives

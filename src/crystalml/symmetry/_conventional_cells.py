@@ -3,6 +3,7 @@
 import numpy as np
 
 from crystalml.crystallography import niggli_cell
+from crystalml.crystallography._cell import hexagonal_lengths
 from crystalml.symmetry._cell_shapes import cells_to_shapes, constrain, family_codes
 from crystalml.symmetry._cell_shapes import lattice_codes as codes_of
 
@@ -79,9 +80,8 @@ def _has_hexagonal_angles(cells):
 
 def _hexagonal_axes(cells):
     """Turn rhombohedral cells (a, alpha) into their hexagonal triple cells."""
-    length, angle = np.cbrt(cells[:, :3].prod(axis=1)), np.radians(cells[:, 3:].mean(axis=1))
-    a = 2.0 * length * np.sin(angle / 2.0)
-    c = length * np.sqrt(np.maximum(3.0 + 6.0 * np.cos(angle), 1e-6))
+    length = np.cbrt(cells[:, :3].prod(axis=1))
+    a, c = hexagonal_lengths(length, cells[:, 3:].mean(axis=1))
     # A cell that is none of these keeps its spread, and so its contradiction.
     result = np.column_stack([a, a, c, *np.full((3, len(cells)), 90.0)])
     result[:, 5] = 120.0

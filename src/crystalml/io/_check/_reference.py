@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crystalml.crystallography import ELEMENTS
+from crystalml.crystallography._wyckoff import IMPOSSIBLE, fewest_positions
 
 # Atoms of one element in a cell up to which sums of multiplicities are tabulated; above, every
 # multiple of the smallest free multiplicity and more can be reached.
@@ -62,20 +63,9 @@ def reachable_counts():
     """Tell which numbers of atoms of one element fit a cell of each group, (231, 1024) bool."""
     table = np.ones((231, MOST_ATOMS + 1), dtype=bool)
     for number, (fixed, free) in check_reference().multiplicities.items():
-        table[number] = _sums(fixed, free)
+        needed = fewest_positions(fixed, free, MOST_ATOMS, free_count=0)
+        table[number] = needed != IMPOSSIBLE
     return table
-
-
-def _sums(fixed, free):
-    """Tell which numbers are sums of some of `fixed`, each once, and of any multiples of `free`."""
-    sums = np.zeros(MOST_ATOMS + 1, dtype=bool)
-    sums[0] = True
-    for multiplicity in fixed:
-        sums[multiplicity:] |= sums[:-multiplicity].copy()
-    for multiplicity in free:
-        for start in range(multiplicity):
-            sums[start::multiplicity] = np.logical_or.accumulate(sums[start::multiplicity])
-    return sums
 
 
 def _by_element(volumes):

@@ -15,6 +15,7 @@ from crystalml.crystallography import (
     parse_formulas,
     validate_cells,
 )
+from crystalml.crystallography._cell import hexagonal_lengths
 from crystalml.descriptors._composition_input import as_list, one_column
 from crystalml.exceptions import FormulaError, InvalidInputError, SchemaError
 from crystalml.symmetry._cell_table import atoms_in_cells, number_column
@@ -247,15 +248,9 @@ def hexagonal_axes(cells):
     turned &= np.abs(angle - 90.0) > 5 * _EQUAL_ANGLES
     if not turned.any():
         return cells, turned
-    half = np.radians(angle[turned] / 2)
-    height = np.sqrt(np.maximum(3.0 - 4.0 * np.sin(half) ** 2, 1e-6) * 3.0)
+    a, c = hexagonal_lengths(length[turned], angle[turned])
     cells = cells.copy()
     cells[turned] = np.column_stack(
-        [
-            2 * length[turned] * np.sin(half),
-            2 * length[turned] * np.sin(half),
-            length[turned] * height,
-            *(np.full(turned.sum(), value) for value in (90.0, 90.0, 120.0)),
-        ]
+        [a, a, c, *(np.full(turned.sum(), value) for value in (90.0, 90.0, 120.0))]
     )
     return cells, turned

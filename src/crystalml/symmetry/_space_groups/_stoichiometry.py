@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from crystalml.crystallography._formula_ratios import reduced_amounts
+from crystalml.crystallography._formula_names import reduced_amounts
 
 # Reduced formulas with no more atoms than this, of one element and in all, stand as they are.
 # Larger ones are mostly solid solutions with round amounts (La1.9Sr0.1CuO4 is La19SrCu10O40).

@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crystalml.datasets._orbits import positions
+from crystalml.crystallography._wyckoff import (
+    IMPOSSIBLE,
+    fewest_positions,
+    wyckoff_multiplicities,
+)
 
 LARGEST = 600
-IMPOSSIBLE = 999
-_OUT_OF_REACH = 10**6
 # What atoms that have no place count as in means, in orbits and in fixed positions.
 _ORBITS_OF_MISFITS, _FIXED_OF_MISFITS = 20, 9
 _ROWS_AT_ONCE = 2048
@@ -61,7 +63,7 @@ class WyckoffTable(NamedTuple):
         numbers = np.asarray(numbers, dtype=np.int64)
         rows, transitions, start = [], [], 0
         for number in numbers.tolist():
-            fixed, free = _multiplicities(number)
+            fixed, free = wyckoff_multiplicities(number)
             demands, states = _scarce_positions(fixed, free, LARGEST)
             width = states.shape[1]
             transitions.append(states.ravel() * width + start)
@@ -154,34 +156,6 @@ class WyckoffTable(NamedTuple):
         orbits = np.where(orbits == IMPOSSIBLE, _ORBITS_OF_MISFITS, orbits + n_whole)
         fixed = np.where(fixed == IMPOSSIBLE, _FIXED_OF_MISFITS, fixed)
         return orbits.astype(np.int32), fixed.astype(np.int32), self.demands[groups, left]
-
-
-def _multiplicities(number):
-    """Return the multiplicities of fixed positions, and the distinct ones of all others."""
-    available = positions(number)
-    fixed = sorted(position.multiplicity for position in available if not position.n_free)
-    free = sorted({position.multiplicity for position in available if position.n_free})
-    return fixed, free
-
-
-def fewest_positions(fixed, free, largest, *, free_count=1):
-    """Return how many positions 0 to `largest` atoms need; 999 where they have no place.
-
-    Those with free coordinates count as `free_count` each.
-    """
-    best = np.full(largest + 1, _OUT_OF_REACH)
-    best[0] = 0
-    for multiplicity in fixed:
-        best[multiplicity:] = np.minimum(best[multiplicity:], best[:-multiplicity] + 1)
-    for multiplicity in free:
-        # Numbers of atoms that differ by whole orbits stand below one another.
-        n_rows = -(-len(best) // multiplicity)
-        grid = np.full(n_rows * multiplicity, _OUT_OF_REACH)
-        grid[: len(best)] = best
-        cost = free_count * np.arange(n_rows)[:, None]
-        grid = np.minimum.accumulate(grid.reshape(n_rows, -1) - cost, axis=0) + cost
-        best = grid.ravel()[: len(best)]
-    return np.where(best > largest, IMPOSSIBLE, best)
 
 
 def _scarce_positions(fixed, free, largest):
