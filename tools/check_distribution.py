@@ -18,6 +18,8 @@ _CODE = re.compile(r"crystalml/([a-z_]+/)*\w+\.pyi?")
 DATA = {
     "crystalml/datasets/data/cod_inorganic.csv.gz",
     "crystalml/datasets/data/cod_inorganic.rst",
+    "crystalml/descriptors/data/elements.csv",
+    "crystalml/descriptors/data/elements.rst",
     "crystalml/io/data/check_reference.json",
     "crystalml/py.typed",
 }

@@ -4,6 +4,7 @@ import functools
 import io
 import pickle
 import random
+import re
 
 import joblib
 import numpy as np
@@ -598,8 +599,16 @@ class TestCallbacksAndHistory:
 
     def test_scores_that_a_net_cannot_have(self, iris):
         scoring = EpochScoring("neg_log_loss")
-        with pytest.raises(InvalidInputError, match="asks this net for probabilities, which"):
+        # scikit-learn below 1.9 refuses before the net is asked.
+        refusals = "asks this net for probabilities, which|Got a regressor with response_method"
+        with pytest.raises(ValueError, match=refusals):
             quick(MLPNetRegressor, callbacks=[scoring]).fit(*iris)
+
+    @pytest.mark.parametrize("name", ["neg_log_loss", "roc_auc", "f1", "average_precision"])
+    def test_scores_of_two_classes(self, iris, name):
+        X, y = iris[0][50:], np.array(["blue", "red"])[iris[1][50:] - 1]
+        model = quick(callbacks=[EpochScoring(name, on_train=True, use_caching=False)]).fit(X, y)
+        assert np.isfinite(model.history_[name]).all()
 
     def test_callbacks_that_ask_for_the_best_epoch(self, iris):
         class BestEpochs(Callback):
@@ -641,6 +650,24 @@ class TestCallbacksAndHistory:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("largest", [1e200, -4e38])
+    def test_targets_beyond_float32(self, iris, largest):
+        X, y = iris[0], iris[0][:, 0].copy()
+        y[7] = largest
+        expected = re.escape(f"MLPNetRegressor: y has {largest!r} in row 7, but nets compute")
+        with pytest.raises(InvalidInputError, match=expected):
+            quick(MLPNetRegressor).fit(X, y)
+
+    def test_targets_that_leave_float32_on_the_scale_of_the_fit_before(self, iris):
+        X, y = iris[0], iris[0][:, 0]
+        model = quick(MLPNetRegressor).partial_fit(X, y * 1e-3)
+        with pytest.raises(InvalidInputError, match=r"y has 1e\+38 in row 0, but nets compute"):
+            model.partial_fit(X[:1], [1e38])
+
+    def test_the_largest_targets_are_learned(self, iris):
+        X, y = iris[0], iris[0][:, 0] * 1e37
+        assert np.isfinite(quick(MLPNetRegressor).fit(X, y).predict(X)).all()
+
     @pytest.mark.parametrize(
         ("parameter", "value"),
         [

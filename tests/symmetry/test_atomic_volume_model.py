@@ -11,8 +11,6 @@ from crystalml.datasets import load_cod_inorganic
 from crystalml.model_selection import composition_groups
 from crystalml.symmetry._atomic_volume_model import AtomicVolumeModel, fit_element_volumes
 
-pytest.importorskip("matminer")
-
 
 @pytest.fixture(scope="module")
 def rows():

@@ -15,8 +15,6 @@ from crystalml.symmetry._cell_memory import CellMemory
 from crystalml.symmetry._cell_shapes import cells_to_shapes, constrain, lattice_codes
 from crystalml.symmetry._isostructural_neighbours import Compounds
 
-pytest.importorskip("matminer")
-
 
 def test_atoms_of_the_reduced_formula():
     amounts = parse_formulas(["Fe4O6", "NaN", "Si8", "Ga1Fe0.5Co0.5"]).amounts

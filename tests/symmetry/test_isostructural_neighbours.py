@@ -12,8 +12,6 @@ from crystalml.symmetry._isostructural_neighbours import (
 )
 from crystalml.symmetry._similar_compositions import SimilarCompositions
 
-pytest.importorskip("matminer")
-
 KNOWN = ["NaCl", "KBr", "MgO", "TiO2", "ZrO2", "CaTiO3", "NaN", "Cs", "LiFeO2", "Si2O4"]
 LATTICES = np.array([13, 13, 13, 7, 1, 3, 13, 12, 9, 7])
 NUMBERS = np.array([225, 225, 225, 136, 14, 62, 225, 229, 166, 136])

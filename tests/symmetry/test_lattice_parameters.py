@@ -20,7 +20,6 @@ from crystalml.model_selection import composition_groups
 from crystalml.symmetry._space_group_votes import SpaceGroupVotes
 
 pytest.importorskip("torch")
-pytest.importorskip("matminer")
 
 CELL = ["a", "b", "c", "alpha", "beta", "gamma"]
 QUICK = {"max_epochs": 4, "max_iter": 2, "hidden_layer_sizes": (32,), "random_state": 0}

@@ -15,7 +15,6 @@ from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import InvalidInputError
 
 pytest.importorskip("lightgbm")
-pytest.importorskip("matminer")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,6 @@ from crystalml.exceptions import InvalidInputError, SchemaError
 from crystalml.symmetry._space_groups._entries import hexagonal_axes
 
 pytest.importorskip("lightgbm")
-pytest.importorskip("matminer")
 
 CELL = ["a", "b", "c", "alpha", "beta", "gamma"]
 MEDIUM = {"n_trees": 15, "n_rounds": 25, "cv": 3, "random_state": 0}

@@ -47,8 +47,9 @@ class CompositionDescriptors(StatelessTransformer):
 
     The transformer is stateless: ``transform`` works without ``fit``, and the result for a
     row depends on that row alone. It computes all formulas at once from tables of elemental
-    properties, which are read on first use from matminer's and pymatgen's data
-    (``pip install 'crystalml-sklearn[structures]'``).
+    properties. Those of the presets ``"ward2016"``, ``"magpie"``, ``"valence_orbitals"``,
+    ``"valence_orbital_averages"`` and ``"ionic_character"`` come with the package; the others
+    are read on first use from matminer's data (``pip install 'crystalml-sklearn[structures]'``).
 
     Parameters
     ----------
@@ -196,7 +197,7 @@ class CompositionDescriptors(StatelessTransformer):
             If a formula is missing or unreadable and `on_error` is ``"raise"``, or lacks data
             and `missing` is ``"raise"``.
         MissingDependencyError
-            If the descriptors need matminer's and pymatgen's data, and these are not installed.
+            If the descriptors need matminer's data, and matminer is not installed.
         InvalidInputError, SchemaError
             As ``fit``.
         """

@@ -1,7 +1,14 @@
-"""Tables of elemental properties, read once from the data that matminer and pymatgen bring."""
+"""Tables of elemental properties, read once.
 
+What the default descriptors and the estimators of `crystalml.symmetry` use comes with the package
+(``data/elements.csv``, whose source and licence ``data/elements.rst`` names). So their numbers
+need no other library, and do not change with its version. The rest is read from matminer's data.
+"""
+
+import csv
 import warnings
 from functools import cache
+from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
@@ -42,8 +49,9 @@ _PYMATGEN = (
     "velocity_of_sound thermal_conductivity melting_point bulk_modulus "
     "coefficient_of_linear_thermal_expansion"
 )
+MAGPIE = tuple(_MAGPIE.split())
 SOURCES = {
-    "magpie": _Source("MagpieData", tuple(_MAGPIE.split())),
+    "magpie": _Source("MagpieData", MAGPIE),
     "deml": _Source("DemlData", (*_DEML.split(), "FERE correction")),
     "matminer": _Source("PymatgenData", tuple(_PYMATGEN.split())),
     "matscholar_el": _Source("MatscholarElementData", None),
@@ -65,6 +73,10 @@ def elemental_table(name, *, impute):
         properties, values = transport_contributions(needed_by=_NEEDED_BY)
         if impute:
             values = np.where(np.isnan(values), np.nanmean(values, axis=0), values)
+    elif name == "magpie":
+        properties, values = MAGPIE, _shipped(MAGPIE)
+        if impute:
+            values = _imputed(values)
     else:
         data = _matminer_data(source.data_class, impute_nan=impute)
         properties = source.properties or tuple(data.prop_names)
@@ -76,14 +88,36 @@ def elemental_table(name, *, impute):
 @cache
 def electronegativities(*, impute):
     """Pauling electronegativities from pymatgen, shape (118,)."""
-    data = _matminer_data("PymatgenData", impute_nan=impute)
-    return _read(data, ("X",))[:, 0]
+    values = _shipped(("PaulingElectronegativity",))
+    return (_imputed(values) if impute else values)[:, 0]
 
 
 @cache
 def common_oxidation_states():
     """One array of pymatgen's common oxidation states per element, empty where it has none."""
-    return tuple(np.array(element.common_oxidation_states, dtype=float) for element in _elements())
+    return tuple(
+        np.array(line["CommonOxidationStates"].split(), dtype=float) for line in _shipped_lines()
+    )
+
+
+@cache
+def _shipped_lines():
+    """Read the file that comes with the package: one dict of texts per element."""
+    file = files("crystalml.descriptors") / "data" / "elements.csv"
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+
+
+def _shipped(properties):
+    """Return properties from the package's file, shape (118, n_properties), NaN for none."""
+    lines = _shipped_lines()
+    return np.array([[float(line[name] or "nan") for name in properties] for line in lines])
+
+
+def _imputed(values):
+    """Replace NaN by the mean of its column."""
+    # Column by column, as matminer sums: the mean is then the same to the last digit.
+    means = [np.nanmean(column) for column in values.T.copy()]
+    return np.where(np.isnan(values), means, values)
 
 
 def _elements():

@@ -241,6 +241,7 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
     def _encode_target(self, y, weight, goes_on):
         """Standardise the targets, in columns; a fit that goes on keeps head and first scale."""
         columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        self._check_fits_float32(columns, columns)
         head = make_head(self.head, self.quantiles, caller=type(self).__name__)
         if goes_on:
             self._check_goes_on(head, columns.shape[1])
@@ -251,7 +252,21 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
             deviations = columns - self.target_mean_
             spread = np.sqrt(np.average(deviations**2, axis=0, weights=weight))
             self.target_scale_ = np.where(spread > 0, spread, 1.0)
-        return ((columns - self.target_mean_) / self.target_scale_).astype(np.float32)
+        standardised = (columns - self.target_mean_) / self.target_scale_
+        if goes_on:  # by the mean and scale of rows that may have been quite unlike these
+            self._check_fits_float32(standardised, columns)
+        return standardised.astype(np.float32)
+
+    def _check_fits_float32(self, values, columns):
+        """Raise, showing the target of `columns`, where a value is too large for float32."""
+        too_large = np.abs(values) > np.finfo(np.float32).max
+        if too_large.any():
+            row, column = np.argwhere(too_large)[0]
+            raise InvalidInputError(
+                f"{type(self).__name__}: y has {float(columns[row, column])!r} in row {row}, but "
+                "nets compute in float32, which ends at 3.4e+38. Rescale y before, for example to "
+                "other units, or give its logarithm."
+            )
 
     def _check_goes_on(self, head, n_targets):
         """Raise if the net fitted before has another head or another number of targets."""

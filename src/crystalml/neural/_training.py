@@ -13,6 +13,7 @@ from contextlib import suppress
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.dataset import Dataset
@@ -136,6 +137,19 @@ class Net(NeuralNet):
     def predict_proba(self, X):
         """Return the probability of each class, for callbacks that score an epoch."""
         return self._read(X, "probabilities")
+
+    @property
+    def classes_(self):
+        """Codes of the classes, which are what callbacks compare."""
+        return np.arange(self.n_outputs_)
+
+    def __sklearn_tags__(self):
+        """Say that this is a classifier if it is: scikit-learn's scorers ask before they score."""
+        tags = super().__sklearn_tags__()
+        if getattr(getattr(self, "criterion_", None), "probabilities", None) is not None:
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags()
+        return tags
 
     def _read(self, X, what):
         read = getattr(self.criterion_, what, None)
@@ -298,6 +312,7 @@ def build_net(estimator, criterion, module_parameters, *, max_epochs, validated,
         **{f"optimizer__{name}": value for name, value in optimizer_parameters.items()},
     )
     net.max_gradient_norm_ = getattr(estimator, "max_gradient_norm", None)
+    net.n_outputs_ = estimator._n_outputs
     return net.initialize()
 
 

@@ -15,6 +15,8 @@ def entry_table(table, numbers):
     """Keep of the training rows what an explanation shows."""
     names = [name for name in ("formula", *CELL_COLUMNS) if name in table.columns]
     kept = table[names].reset_index(drop=True)
+    if "formula" in names:  # of one kind, whatever pandas thinks of text, for saved models
+        kept["formula"] = kept["formula"].astype(object)
     kept.insert(0, "spacegroup_number", numbers)
     kept.insert(0, "entry", table.index.to_numpy())
     return kept

@@ -50,7 +50,7 @@ class ElementTable(NamedTuple):
 
     @classmethod
     def read(cls):
-        """Take the properties from the data that matminer brings."""
+        """Take the properties from the data that the package brings."""
         table = elemental_table("magpie", impute=True)
         columns = [table.properties.index(name) for name in _SITE_PROPERTIES]
         common = table.values[:_COMMON_ELEMENTS, columns]
