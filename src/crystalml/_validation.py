@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -15,7 +16,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from crystalml._typing import FloatArray
+from crystalml._typing import FloatArray, RandomState
 from crystalml.exceptions import InvalidInputError
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "check_sample_weight",
+    "private_random_state",
 ]
 
 
@@ -92,3 +94,21 @@ def check_sample_weight(sample_weight: Any, X: Any, *, caller: str) -> FloatArra
             "Give some row a positive weight."
         )
     return weight
+
+
+def private_random_state(random_state: RandomState) -> np.random.RandomState:
+    """Return a generator that is never NumPy's global one, unless the user passes that one.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        An instance is returned as it is. Unlike `sklearn.utils.check_random_state`, ``None``
+        starts a new generator: what a library draws must not move the numbers that the user
+        draws from the global one.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the three.
+    """
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -1,4 +1,4 @@
-"""What the classifiers that calibrate another one on held-out rows have in common."""
+"""The base of the classifiers that calibrate another classifier on held-out rows."""
 
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from crystalml._typing import ArrayLike, CrossValidation, Estimator, MatrixLike, NDArray
 from crystalml._validation import HasMethods, Interval, check_parameters, check_sample_weight
-from crystalml.model_selection._out_of_fold import out_of_fold_probabilities
+from crystalml.model_selection._folds import out_of_fold_probabilities
 
 COMMON_CONSTRAINTS = {
     "estimator": [HasMethods(["fit", "predict_proba"])],

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from crystalml._typing import Estimator, RandomState
 from crystalml.model_selection._decision_softmax import DecisionSoftmaxClassifier
-from crystalml.model_selection._temperature_classifier import TemperatureScaledClassifier
+from crystalml.model_selection._temperature import TemperatureScaledClassifier
 
 __all__ = ["classical_grids", "classical_models", "imputing_pipeline"]
 

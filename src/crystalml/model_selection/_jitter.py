@@ -4,10 +4,10 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray, RandomState
+from crystalml._validation import private_random_state
 from crystalml.crystallography import cell_volume, validate_cells
 from crystalml.exceptions import InvalidInputError, SchemaError
 
@@ -94,7 +94,7 @@ def jitter_cells(
     cells = _known_cells(_cell_columns(table, names))
     su = _standard_uncertainties(table, names, cells, length_su, angle_su, reported_su)
     cells, su = np.repeat(cells, n_copies, axis=0), np.repeat(su, n_copies, axis=0)
-    noise = check_random_state(random_state).standard_normal(cells.shape)
+    noise = private_random_state(random_state).standard_normal(cells.shape)
     jittered = _possible_cells(cells, noise * su)
     if not set(names).intersection(CELL_COLUMNS):
         return jittered

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.model_selection import check_cv
 
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._duplicates import duplicate_groups
+from crystalml.model_selection._groups import duplicate_groups
 from crystalml.model_selection._leakage_columns import number_rows
 from crystalml.model_selection._leakage_context import CALLER
 from crystalml.model_selection._leakage_report import Finding
