@@ -15,8 +15,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "_folds": ["OutOfFold", "out_of_fold_probabilities"],
         "_groups": ["composition_groups", "duplicate_groups"],
         "_jitter": ["jitter_cells"],
-        "_leakage": ["audit_leakage"],
-        "_leakage_report": ["LeakageReport"],
+        "_leakage._audit": ["audit_leakage"],
+        "_leakage._report": ["LeakageReport"],
         "_metrics": [
             "SYMMETRY_LEVELS",
             "evaluate_probabilities",

@@ -23,8 +23,8 @@ from crystalml.model_selection._folds import (
 from crystalml.model_selection._groups import composition_groups as composition_groups
 from crystalml.model_selection._groups import duplicate_groups as duplicate_groups
 from crystalml.model_selection._jitter import jitter_cells as jitter_cells
-from crystalml.model_selection._leakage import audit_leakage as audit_leakage
-from crystalml.model_selection._leakage_report import LeakageReport as LeakageReport
+from crystalml.model_selection._leakage._audit import audit_leakage as audit_leakage
+from crystalml.model_selection._leakage._report import LeakageReport as LeakageReport
 from crystalml.model_selection._metrics import SYMMETRY_LEVELS as SYMMETRY_LEVELS
 from crystalml.model_selection._metrics import evaluate_probabilities as evaluate_probabilities
 from crystalml.model_selection._metrics import floored_log_loss as floored_log_loss

@@ -8,6 +8,13 @@ import pandas as pd
 __all__ = ["LeakageReport"]
 
 SEVERITIES = ("leak", "caution", "note")
+# Kinds of findings about columns that give the target away, and what to do about them.
+REMEDIES = {
+    "determines_target": "Drop it, unless it is known before the target is.",
+    "symmetry": "Drop it: it is known only once the space group is.",
+    "cell_contents": "Drop it: it takes the solved structure to know it.",
+    "target_formula": "Drop what was computed from the target.",
+}
 # Columns are shown by name up to this many.
 _SHOWN = 6
 
@@ -81,7 +88,7 @@ class LeakageReport:
         leaking = {
             name
             for finding in order
-            if finding.severity == "leak" and finding.kind in COLUMN_KINDS
+            if finding.severity == "leak" and finding.kind in REMEDIES
             for name in finding.columns
         }
         in_order = [name for names in scores["columns"] for name in names]
@@ -98,7 +105,7 @@ class LeakageReport:
         said = ", ".join(_counted(int(counts[s]), s) for s in SEVERITIES if s in counts.index)
         lines = [f"LeakageReport of {self.n_rows} rows: {said or 'nothing found'}"]
         for row in self.table.itertuples():
-            about = f" {shown(row.columns)}:" if row.columns else ""
+            about = f" {_shown(row.columns)}:" if row.columns else ""
             lines.append(f"- {row.severity}, {row.kind}:{about} {row.evidence} {row.remedy}")
         return "\n".join(lines)
 
@@ -123,17 +130,14 @@ class LeakageReport:
         lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
         for row in self.table.itertuples(index=False):
             cells = (
-                *(row.severity, row.kind, shown(row.columns), _figure(row.score)),
+                *(row.severity, row.kind, _shown(row.columns), _figure(row.score)),
                 *(_figure(row.chance), row.evidence, row.remedy),
             )
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join(lines)
 
 
-COLUMN_KINDS = ("determines_target", "symmetry", "cell_contents", "target_formula")
-
-
-def shown(columns):
+def _shown(columns):
     """Names of columns, the first of them where there are many."""
     names = ", ".join(str(name) for name in columns[:_SHOWN])
     more = len(columns) - _SHOWN
