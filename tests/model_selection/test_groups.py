@@ -28,7 +28,7 @@ from crystalml.crystallography import (
     reduced_formula,
 )
 from crystalml.datasets import load_cod_inorganic
-from crystalml.exceptions import CellError, FormulaError, InvalidInputError
+from crystalml.exceptions import CellError, FormulaError, InvalidInputError, SchemaError
 from crystalml.model_selection import composition_groups, duplicate_groups, jitter_cells
 
 FORMULAS = ["SiO2", "Si2O4", "NaN", "Fe2O3", "FeO1.5", "FeO", "N Na", "K2O", "Al2O3"]
@@ -292,6 +292,7 @@ def test_numbers_count_from_the_smallest_lattice():
         ({"cells": [QUARTZ, [1, 1, 1, 90, 90, 190]]}, CellError, "row 1.*gamma is 190.0"),
         ({"cells": [QUARTZ, [np.nan] * 6]}, CellError, "row 1"),
         ({"cells": [QUARTZ]}, InvalidInputError, "2 formulas and 1 cells"),
+        ({"cells": pd.DataFrame([QUARTZ] * 2, columns=list("abcxyz"))}, SchemaError, "'alpha'"),
         ({"length_tolerance": 1.0}, InvalidInputError, "got 1.0"),
         ({"length_tolerance": None}, InvalidInputError, "got None"),
         ({"length_tolerance": "1%"}, InvalidInputError, "got '1%'"),

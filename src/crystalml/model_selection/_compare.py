@@ -170,6 +170,7 @@ def compare_models(
     _check_models(models)
     _check_numbers(test_size, max_rows, models)
     X, y, groups = check_rows(X, y, groups, caller=_CALLER)
+    # Before anything is split, so that all splits have the same classes.
     kept = handle_rare_classes(
         y, min_count=min_count, policy=rare_classes, merged_label=merged_label, groups=groups
     )
@@ -177,6 +178,7 @@ def compare_models(
     X, y, groups = take_rows(X, rows), kept.y, None if groups is None else groups[rows]
     generator = private_random_state(random_state)
     splits = _named_splits(X, y, groups, cv, test_size, generator)
+    # One seed for each split: all models of a split that draw rows draw the same ones.
     seeds = generator.randint(2**31 - 1, size=len(splits))
     names = [*models, *BASELINES]
     trials = _trials(models, transformer, X, y, groups, splits, max_rows, seeds)
@@ -184,6 +186,7 @@ def compare_models(
         enabled=progress, description=_CALLER, total=len(names) * len(splits), unit="fit"
     ) as bar:
         outcomes = []
+        # A generator, so that the bar moves and the rows of later splits are made when needed.
         for outcome in Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(fit_and_score)(trial) for trial in trials
         ):
@@ -201,6 +204,7 @@ def _check_models(models):
             f"{_CALLER}: models must be a dict from name to classifier, with one at least; got "
             f"{models!r}."
         )
+    # Names become columns of the table of predictions.
     taken = {*BASELINES, "y_true", "fold"}
     for name, model in models.items():
         if not isinstance(name, str) or name in taken:
@@ -244,6 +248,7 @@ def _named_splits(X, y, groups, cv, test_size, generator):
         folds = shuffled_splits(cv, y[rows], groups_of_rows, generator, caller=_CALLER)
     else:
         folds = make_splits(cv, take_rows(X, rows), y[rows], groups_of_rows, caller=_CALLER)
+    # Only for its error: a row held out twice would have two predictions.
     fold_of_row(folds, len(rows), caller=_CALLER)
     splits = {str(i): (rows[a], rows[b]) for i, (a, b) in enumerate(folds, start=1)}
     return splits if test_size is None else splits | {HOLD_OUT: (rows, held_out)}
@@ -290,6 +295,7 @@ def fit_and_score(trial):
     """Fit and score a model on a split; whatever it raises is reported."""
     trial = _with_fewer_rows(trial)
     try:
+        # Hours of other models must not be lost to one that fails.
         return _fit_and_score(trial)
     except Exception as error:  # noqa: BLE001 - models raise anything; it is reported
         reason = " ".join(str(error).split()) or "no message"
@@ -317,6 +323,7 @@ def _fit_and_score(trial):
         return Scored(len(trial.y), scores | times, y_pred)
     # One prediction is timed: that of the probabilities where there are any.
     y_proba, predict_seconds = _timed(model.predict_proba, trial.X_test)
+    # Asked for, not derived from the probabilities: SVC, for one, may disagree with its own.
     y_pred = np.asarray(model.predict(trial.X_test))
     scores = _label_scores(trial.y_test, y_pred)
     scores |= _probability_scores(trial.y_test, y_proba, model.classes_)

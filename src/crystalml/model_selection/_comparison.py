@@ -215,6 +215,7 @@ def assemble_comparison(names, results, splits, rows, y, groups, kept):
     labels = np.unique(y)
     fold_table = _fold_table(names, results, splits)
     answers = {name: _answers(name, results, splits, y, labels) for name in names}
+    # None for rows that a splitter of the user's never holds out.
     fold = np.full(len(y), None, dtype=object)
     for split, (_, test) in splits.items():
         fold[test] = split
@@ -256,7 +257,7 @@ def _table(names, fold_table):
     held_out = fold_table["fold"] == HOLD_OUT
     by_model = fold_table[~held_out].groupby("model", sort=False)[metrics]
     parts = {
-        # A mean over fewer folds than the others have would not be comparable.
+        # NaN where a fold failed: a mean over fewer folds would not be comparable.
         "mean": by_model.agg(lambda values: values.mean(skipna=False)),
         "std": by_model.agg(lambda values: values.std(skipna=False)),
         "hold_out": fold_table[held_out].set_index("model")[metrics],
@@ -287,6 +288,7 @@ def _answers(name, results, splits, y, labels):
 def _report(splits, y, groups, kept):
     """Count rows, groups, folds and classes."""
     held_out = len(splits[HOLD_OUT][1]) if HOLD_OUT in splits else 0
+    # Counted once for each split in which such a row is tested.
     unseen = sum(int((~np.isin(y[test], y[train])).sum()) for train, test in splits.values())
     return {
         "rows": len(kept.mask),

@@ -5,15 +5,14 @@ was not fitted on. With 230 space groups and splits by compound there always are
 them the sets would cover less than they state.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, overload
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
 
-from crystalml._typing import ArrayLike, BoolArray, FloatArray, NDArray
+from crystalml._typing import ArrayLike, BoolArray, FloatArray
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+from crystalml.model_selection._inputs import check_probabilities, checked_weights
 
 __all__ = ["conformal_scores", "conformal_sets", "conformal_threshold", "set_coverage"]
 
@@ -95,12 +94,12 @@ def conformal_scores(
     array([0.3, inf])
     """
     y_proba, position = check_probabilities(y_true, y_proba, labels, "conformal_scores")
-    scores = _label_scores(y_proba, method, penalty, free_rank, "conformal_scores")
+    scores = label_scores(y_proba, method, penalty, free_rank, "conformal_scores")
     return np.where(position < 0, np.inf, scores[np.arange(len(position)), position])
 
 
-def _label_scores(y_proba, method, penalty, free_rank, caller):
-    """Score of every label in every row."""
+def label_scores(y_proba, method, penalty, free_rank, caller):
+    """Score every label in every row; `caller` begins the message of an error."""
     if not isinstance(method, str) or method not in METHODS:
         raise InvalidInputError(f"{caller}: method must be one of {METHODS}, got {method!r}.")
     if not (penalty >= 0 and free_rank >= 0):
@@ -117,6 +116,7 @@ def _label_scores(y_proba, method, penalty, free_rank, caller):
     y_proba = y_proba / total
     if method == "lac":
         return 1.0 - y_proba
+    # Stable, so that equal probabilities rank in the order of their columns on every machine.
     order = np.argsort(-y_proba, axis=1, kind="stable")
     ranked = np.take_along_axis(y_proba, order, axis=1)
     ranked = np.cumsum(ranked, axis=1) - ranked + _random_shares(y_proba)[:, None] * ranked
@@ -288,11 +288,12 @@ def conformal_sets(
         )
     if not len(y_proba):
         return np.zeros(y_proba.shape, dtype=bool)
+    # No true labels are at hand; the numbers of the columns serve for the check.
     columns = np.arange(y_proba.shape[1])
     y_proba, _ = check_probabilities(
         np.zeros(len(y_proba), dtype=int), y_proba, columns, "conformal_sets"
     )
-    scores = _label_scores(y_proba, method, penalty, free_rank, "conformal_sets")
+    scores = label_scores(y_proba, method, penalty, free_rank, "conformal_sets")
     try:
         sets = scores <= np.broadcast_to(np.asarray(threshold, dtype=float), scores.shape)
     except ValueError:
@@ -373,6 +374,7 @@ def _summary(covered, sizes, weights):
     """Coverage and sizes of some rows; NaN where they have no weight."""
     total = weights.sum()
     share = weights @ covered / total if total > 0 else np.nan
+    # Kish's effective number of rows, which is their number where all weights are equal.
     effective = total**2 / (weights @ weights) if total > 0 else np.nan
     return {
         "coverage": share,
@@ -383,57 +385,13 @@ def _summary(covered, sizes, weights):
     }
 
 
-def scores_of_fold(
-    y_proba: FloatArray,
-    classes: NDArray[Any],
-    labels: NDArray[Any],
-    prior: FloatArray,
-    prior_weight: float,
-    caller: str,
-    **score_arguments: Any,
-) -> FloatArray:
-    """Score every label in every row by the model of one fold; infinity for labels it lacks."""
-    known = np.isin(labels, classes)
-    over_all_labels = np.zeros((len(y_proba), len(labels)))
-    over_all_labels[:, known] = y_proba
-    scores = _label_scores(
-        (1 - prior_weight) * over_all_labels + prior_weight * prior,
-        caller=caller,
-        **score_arguments,
-    )
-    scores[:, ~known] = np.inf
-    return scores
-
-
-def cross_conformal_sets(
-    scores: Sequence[FloatArray],
-    calibration: FloatArray,
-    folds: NDArray[Any],
-    coverage: float,
-    of_calibration: NDArray[Any],
-    of_entries: NDArray[Any],
-) -> BoolArray:
+def cross_conformal_sets(scores, calibration, folds, coverage, of_calibration, of_entries):
     """List the labels whose scores are not larger than those of enough calibration rows.
 
-    Parameters
-    ----------
-    scores : list of ndarray of shape (n_samples, n_labels)
-        Score of each label by the model of each fold.
-    calibration, folds : ndarray of shape (n_held_out,)
-        Scores of the true labels of the calibration rows, and in which fold they were held out.
-    coverage : float
-        Share of new rows whose set is to hold the true label.
-    of_calibration, of_entries : ndarray of int of shape (n_held_out,), (1 or n_samples, \
-1 or n_labels)
-        Groups within which rows are compared.
+    `scores` holds those of every label in every row by the model of each fold, `calibration` those
+    of the true labels of the calibration rows, `folds` in which fold these were held out. Rows are
+    compared within the groups `of_calibration` (of the rows) and `of_entries` (of the sets).
 
-    Returns
-    -------
-    ndarray of shape (n_samples, n_labels) of bool
-        True for the labels of the set.
-
-    Notes
-    -----
     The model that did not see a calibration row compares each label with that row: CV+ of
     Y. Romano, M. Sesia, E. J. Candès (2020), Advances in Neural Information Processing Systems
     33, 3581-3591, appendix; the groups (Mondrian) are added here.
@@ -446,6 +404,7 @@ def cross_conformal_sets(
         at_least = np.zeros(int(entries.sum()), dtype=np.int64)
         for number, of_fold in enumerate(scores):
             sorted_scores = np.sort(calibration[inside & (folds == number)])
+            # From the left, so that calibration rows with the same score count as "at least".
             below = np.searchsorted(sorted_scores, of_fold[entries], side="left")
             at_least += len(sorted_scores) - below
         # Rounded, since (n + 1) * 0.1 may come out a little below an integer.

@@ -19,7 +19,6 @@ from crystalml._typing import (
 )
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._base_calibrated import BaseCalibratedClassifier
 from crystalml.model_selection._conformal import (
     METHODS,
     ConformalMethod,
@@ -27,9 +26,10 @@ from crystalml.model_selection._conformal import (
     conformal_sets,
     conformal_threshold,
     cross_conformal_sets,
-    scores_of_fold,
+    label_scores,
 )
 from crystalml.model_selection._metrics import SYMMETRY_LEVELS, symmetry_labels
+from crystalml.model_selection._wrapped_classifier import BaseCalibratedClassifier
 
 __all__ = ["ConformalClassifier"]
 
@@ -202,6 +202,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
             _frequencies(y[held_out.fold != number], held_out.labels)
             for number in range(len(held_out.models))
         ]
+        # A single split keeps its model, which saw the rows that were not held out.
         fitted_on = held_out.fold < 0 if len(priors) == 1 and not rows.all() else slice(None)
         self.class_prior_ = _frequencies(y[fitted_on], self.classes_)
         y_proba = self._with_prior(held_out.y_proba[rows], np.array(priors)[held_out.fold[rows]])
@@ -219,6 +220,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         self.threshold_ = self._threshold(self.coverage)
         self.calibration_folds_ = held_out.fold[rows]
         self.fold_models_ = held_out.models if self.ensemble else None
+        # The priors are over all labels of y; the sets over those of the fitted estimator.
         columns = np.searchsorted(held_out.labels, self.classes_)
         self._fold_priors = [prior[columns] for prior in priors]
 
@@ -293,18 +295,9 @@ class ConformalClassifier(BaseCalibratedClassifier):
     def _sets_of_folds(self, X, y_proba, coverage, models):
         """Return the same, with sets that the models of the splits make."""
         scores = [
-            scores_of_fold(
-                model.predict_proba(X),
-                model.classes_,
-                self.classes_,
-                prior,
-                self.prior_weight,
-                type(self).__name__,
-                **self._score_arguments(),
-            )
+            self._scores_of_fold(X, model, prior)
             for model, prior in zip(models, self._fold_priors, strict=True)
         ]
-        # The groups of the calibration rows, and those of the entries of the matrix of sets.
         of_calibration, of_entries = self._groups_of_entries(X)
         sets = cross_conformal_sets(
             scores,
@@ -319,6 +312,19 @@ class ConformalClassifier(BaseCalibratedClassifier):
             empty = ~sets.any(axis=1)
             sets[empty, scored[empty].argmax(axis=1)] = True
         return y_proba, scored, sets
+
+    def _scores_of_fold(self, X, model, prior):
+        """Score every label in every row by the model of a split."""
+        known = np.isin(self.classes_, model.classes_)
+        of_known = model.predict_proba(X)
+        y_proba = np.zeros((len(of_known), len(self.classes_)))
+        y_proba[:, known] = of_known
+        scores = label_scores(
+            self._with_prior(y_proba, prior), caller=type(self).__name__, **self._score_arguments()
+        )
+        # As in the calibration: a label that the model does not know is never listed by it.
+        scores[:, ~known] = np.inf
+        return scores
 
     def _groups_of_entries(self, X):
         """Return codes of the groups of calibration rows, and of the entries of the sets."""
@@ -352,5 +358,5 @@ def _frequencies(y, labels):
 
 
 def _by_group(thresholds, groups):
-    """Threshold of each group; infinity for one that the calibration did not meet."""
+    """Return the threshold of each group; infinity for a group without calibration rows."""
     return pd.Series(thresholds).reindex(groups).fillna(np.inf).to_numpy()

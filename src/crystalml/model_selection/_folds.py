@@ -149,6 +149,8 @@ def out_of_fold_probabilities(
     y_proba = np.full((len(y), len(labels)), np.nan)
     unseen = np.zeros(len(y), dtype=bool)
     for (_, test), (model, of_test) in zip(splits, answers, strict=True):
+        # Labels that the model does not know have probability zero; NaN stays for rows never held
+        # out.
         y_proba[test] = 0.0
         y_proba[np.ix_(test, np.searchsorted(labels, model.classes_))] = of_test
         unseen[test] = ~np.isin(y[test], model.classes_)
@@ -266,6 +268,7 @@ def shuffled_splits(n_folds, y, groups, random_state, *, caller):
 
 def hold_out_rows(test_size, y, groups, random_state, *, caller):
     """Rows to be kept out, stratified and in whole groups: as many folds as make up the share."""
+    # Folds are stratified and keep groups whole, which a random draw of rows does not.
     share = Fraction(test_size).limit_denominator(_MOST_FOLDS)
     folds = shuffled_splits(share.denominator, y, groups, random_state, caller=caller)
     return np.sort(np.concatenate([test for _, test in folds[: share.numerator]]))
@@ -273,6 +276,7 @@ def hold_out_rows(test_size, y, groups, random_state, *, caller):
 
 def fold_of_row(splits, n_rows, *, caller):
     """Split in which each row is held out; -1 for none."""
+    # `add.at` counts a row as often as it occurs, also twice in one test set.
     times, fold = np.zeros(n_rows, dtype=int), np.full(n_rows, -1)
     for number, (_, test) in enumerate(splits):
         np.add.at(times, test, 1)

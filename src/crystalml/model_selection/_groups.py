@@ -9,7 +9,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import ArrayLike, Charges, Formulas, ObjectArray
 from crystalml.crystallography import (
     anonymous_formula,
@@ -21,6 +20,7 @@ from crystalml.crystallography import (
     validate_cells,
 )
 from crystalml.exceptions import CellError, FormulaError, InvalidInputError
+from crystalml.model_selection._inputs import cells_of
 
 __all__ = ["composition_groups", "duplicate_groups"]
 
@@ -156,6 +156,8 @@ def duplicate_groups(
         If a row is no cell, or too oblique to be reduced.
     InvalidInputError
         If the lengths differ or `length_tolerance` is not in [0, 1).
+    SchemaError
+        If a table has some columns of a cell and lacks others.
 
     Notes
     -----
@@ -199,6 +201,8 @@ def duplicate_groups(
     point_of_row = point_of_row.reshape(-1)
     group_of_point = _connected_points(points, np.log1p(length_tolerance))
     code_of_point = np.rint(points[:, 0] / _BETWEEN_FORMULAS).astype(int)
+    # `np.unique` has sorted the points by formula and length, so numbers do not depend on the order
+    # of the rows.
     number = _number_within_formulas(group_of_point, code_of_point)
     labels = [f"{compounds[c]}-{k}" for c, k in zip(code_of_point, number, strict=True)]
     return np.array(labels, dtype=object)[point_of_row]
@@ -208,6 +212,7 @@ def _group_names(formulas, by, charges, *, caller):
     """Name the group of each formula; `caller` begins the message if one has none."""
     if not isinstance(by, str) or by not in _NAMES:
         raise InvalidInputError(f"{caller}: by must be one of {list(_NAMES)}, got {by!r}")
+    # Reported rather than raised, so that one message counts all formulas that cannot be read.
     try:
         table = parse_formulas(formulas, on_error="report", charges=charges)
     except InvalidInputError as error:
@@ -225,10 +230,7 @@ def _group_names(formulas, by, charges, *, caller):
 
 def _checked_cells(cells, n_rows):
     """Return the cells as a float array, one per formula."""
-    if isinstance(cells, pd.DataFrame) and set(CELL_COLUMNS) <= set(cells.columns):
-        cells = cells[list(CELL_COLUMNS)]
-    if isinstance(cells, pd.DataFrame):
-        cells = cells.to_numpy(dtype=float, na_value=np.nan)
+    cells = cells_of(cells, "duplicate_groups")
     cells = np.atleast_2d(validate_cells(cells, caller="duplicate_groups"))
     if len(cells) != n_rows:
         raise InvalidInputError(

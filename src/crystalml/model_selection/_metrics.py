@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from crystalml import crystallography
 from crystalml._typing import ArrayLike, NDArray, SymmetryLevel
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+from crystalml.model_selection._inputs import check_probabilities, checked_weights
 from crystalml.model_selection._reliability import expected_calibration_error
 
 __all__ = [
@@ -80,6 +80,7 @@ def top_k_accuracy(
 def _ranks_of_true(y_proba, position):
     """Count the labels listed before the true one; more than all labels where it is unseen."""
     of_true = y_proba[np.arange(len(position)), position][:, None]
+    # Of equal probabilities the earlier column is listed first.
     before = np.arange(y_proba.shape[1]) < position[:, None]
     rank = ((y_proba > of_true) | ((y_proba == of_true) & before)).sum(axis=1)
     return np.where(position < 0, np.iinfo(np.int64).max, rank)
@@ -189,6 +190,7 @@ def evaluate_probabilities(
         "top_1_accuracy": top_k_accuracy(y_true, y_proba, k=1, **rows),
         "top_5_accuracy": top_k_accuracy(y_true, y_proba, k=5, **rows),
     }
+    # F1 of labels that scikit-learn may take from the rows: unseen ones count as never predicted.
     y_pred = np.asarray(labels)[np.asarray(y_proba).argmax(axis=1)]
     macro_f1 = f1_score(
         y_true, y_pred, average="macro", zero_division=0, sample_weight=sample_weight

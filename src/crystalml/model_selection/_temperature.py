@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from crystalml._typing import ArrayLike, CrossValidation, Estimator, FloatArray, MatrixLike
 from crystalml._validation import Interval
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._base_calibrated import BaseCalibratedClassifier
-from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+from crystalml.model_selection._inputs import check_probabilities, checked_weights
+from crystalml.model_selection._wrapped_classifier import BaseCalibratedClassifier
 
 __all__ = ["TemperatureScaledClassifier", "apply_temperature", "fit_temperature"]
 
@@ -239,6 +239,7 @@ def fit_temperature(
     weights = checked_weights(sample_weight, len(position), "fit_temperature")
     log_ratio = _log_relative_to_top(y_proba, "fit_temperature")
     of_true = np.where(position < 0, -np.inf, log_ratio[np.arange(len(position)), position])
+    # The other rows cost the same at every temperature.
     counted = np.isfinite(of_true) & (weights > 0)
     if not counted.any():
         return 1.0

@@ -1,4 +1,4 @@
-"""Find what makes a score too good: columns, rows and preprocessing that know the answer."""
+"""Audit a table for leaks: read it, score its columns, and ask every check for findings."""
 
 from dataclasses import replace
 from numbers import Integral
@@ -61,35 +61,35 @@ def audit_leakage(
     n_jobs: int | None = None,
     progress: Progress = "auto",
 ) -> LeakageReport:
-    """Audit a table for leaks: columns, rows and preprocessing that know the answer.
+    """Audit a table for leaks: columns, rows and preprocessing that reveal the target.
 
-    Looked for are columns that determine the target alone; columns that are derived from
-    symmetry or count what is in the cell, by name and by content, however encoded; rows and
-    compounds on both sides of a split; preprocessing that was fitted on all rows; and cells
-    whose exact equalities tell the symmetry they were refined under. Every finding names
-    columns, evidence and remedy.
+    The audit looks for columns that determine the target alone; for columns that are derived
+    from symmetry or count what is in the cell, by name and by content, however encoded; for rows
+    and compounds on both sides of a split; for preprocessing that was fitted on all rows; and
+    for cells whose exact equalities reveal the symmetry under which they were refined. Every
+    finding names columns, evidence and remedy.
 
     Parameters
     ----------
     X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
-        The inputs of the model, as it would get them. Numbers and text are audited alike.
+        The inputs of the model. Numbers and text are audited alike.
     y : array-like of shape (n_samples,)
         The target: space groups or other labels, or numbers such as volumes.
     groups : array-like of shape (n_samples,), default=None
-        Groups that the split should keep together. Columns are scored on folds that do; without
-        them, on folds that keep compounds together where formulas are known.
+        Groups that the split should keep together. Columns are scored on folds of whole groups;
+        without groups, on folds of whole compounds where formulas are known.
     split : tuple (train, test), splitter, iterable of such tuples or int, default=None
-        The split to audit: row numbers or masks of the two sides, or whatever makes them.
-        Without it, repeated rows are counted.
+        The split to audit: row numbers or masks of the two sides, or a splitter that makes
+        them. Without it, repeated rows are counted.
     formulas : sequence of str of shape (n_samples,), default=None
-        Formulas of the rows; by default the column ``formula`` of `X`, if it has one. Those
-        that cannot be read stand alone.
+        Formulas of the rows; by default the column ``formula`` of `X`, if it has one. A formula
+        that cannot be read counts as a compound of its own.
     cells : DataFrame or array-like of shape (n_samples, 6), default=None
         a, b, c (Å), alpha, beta, gamma (degrees) of the rows; by default the columns of these
-        names in `X`, if they hold unit cells. They are needed to tell descriptors of the cell
-        from encoded labels; without them some findings are only cautions.
+        names in `X`, if they hold unit cells. Only with cells can the audit distinguish
+        descriptors of the cell from encoded labels; without them some findings are cautions.
     spacegroups : array-like of shape (n_samples,), default=None
-        Space-group numbers or symbols, where `y` is something else that depends on them.
+        Space-group numbers or symbols, if `y` is something else that depends on them.
     estimator : estimator, default=None
         Fitted on one column at a time to score it. By default values that recur are looked up,
         and other numbers are given to a decision tree.
@@ -102,7 +102,7 @@ def audit_leakage(
         Estimators, the tree included, see at most so many rows, drawn at random; everything
         else is counted on all rows.
     random_state : int or None, default=None
-        Seed of folds and samples. None is the seed 0: an audit says the same twice.
+        Seed of folds and samples. None means 0, so that two audits of a table agree.
     n_jobs : int, default=None
         Columns scored at the same time, as in joblib.
     progress : bool or "auto", default="auto"
@@ -111,8 +111,8 @@ def audit_leakage(
     Returns
     -------
     LeakageReport
-        ``table`` with one row per finding, ``columns`` to drop, ``scores`` of all columns. It
-        is true where there is a leak.
+        ``table`` with one row per finding, ``columns`` to drop, ``scores`` of all columns. The
+        report is true if there is a leak.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def audit_leakage(
     --------
     composition_groups : Labels to split by.
     jitter_cells : Cells as they come from indexing.
-    crystalml.descriptors.table_preprocessor : Leaves out columns that are known to leak.
+    crystalml.descriptors.table_preprocessor : Drops columns that are known to leak.
 
     Notes
     -----
@@ -133,18 +133,17 @@ def audit_leakage(
     for which the entries of the COD give less than 0.4 of the space group, the Bravais lattice,
     the point group or the crystal system (0.97, in R^2 of ranks, where numbers are predicted).
     How far it *follows* is the share of its variety that the class explains: 0.9 is too much,
-    whatever the values look like, unless the exact metric of the cell explains it as well or
-    better. The cell parameters, and what is computed from them, are honest inputs, though
-    together they give crystal systems in nine cases of ten: gamma follows from the space group
-    to 0.78.
+    unless the exact metric of the cell explains as much or more. The cell parameters, and what
+    is computed from them, are honest inputs, though together they give crystal systems in nine
+    cases of ten: gamma follows from the space group to 0.78.
 
     A name alone proves nothing. A column with the name or the words of a symmetry column is
     reported as a leak if rows of equal value share their class more often than in each of 20
     shuffles, and noted otherwise. The elemental ``SpaceGroupNumber`` of Magpie is a property of
     the composition, and not reported.
 
-    Medians filled in for missing values, and columns scaled with a part of the rows, leave no
-    certain trace and are not found.
+    The audit does not find medians filled in for missing values, nor columns scaled with a part
+    of the rows: neither leaves a certain trace.
 
     Examples
     --------
@@ -178,11 +177,12 @@ def audit_leakage(
         task=task,
         n_folds=n_folds,
         max_samples=max_samples,
-        # An audit must say the same twice, so None is a seed as well.
+        # Two audits of a table must agree, so None is a seed as well.
         seed=0 if random_state is None else int(random_state),
     )
     scores = _score_columns(audit, n_jobs=n_jobs, progress=progress)
     findings = _column_findings(audit, scores)
+    # A number may be computed from several columns; a class is no product of numbers.
     if not audit.target.is_class:
         findings = _with_products(findings, audit)
     findings += split_findings(audit)
@@ -198,6 +198,7 @@ def _check_parameters(task, n_folds, max_samples, random_state):
     if random_state is not None:
         limits["random_state"] = random_state, 0
     for name, (value, least) in limits.items():
+        # True is an integer for Python, but no number of folds.
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise InvalidInputError(
                 f"{CALLER}: {name} must be an integer >= {least}, got {value!r}."
@@ -238,21 +239,26 @@ def _judge_alone(audit, scores):
         finding = judge_column(column, scores[column], audit)
         if finding is None:
             continue
+        # Of a numbered code some columns may have been reported alone.
         names = tuple(name for name in finding.columns if name not in settled)
         if names:
             findings.append(finding._replace(columns=names))
         if finding.severity != "note":
             settled.update(names)
+    # A note calls a column unrelated; as a part of a set it may be related all the same.
     return [f for f in findings if f.severity != "note" or settled.isdisjoint(f.columns)]
 
 
 def _learn_from(findings, audit, scores):
     """Learn what the target means, and find labels that are finer than it."""
+    # Given space groups are the finest labels there can be.
     if audit.spacegroups is not None:
         return audit, [pd.factorize(audit.spacegroups)[0]]
     target, references = audit.target, []
+    # Counts of what is in the cell go with any target, so they say nothing of its meaning.
     leaking = {f.columns for f in findings if f.severity == "leak" and f.kind != "cell_contents"}
     for column in audit.columns:
+        # Identifiers of entries determine the target without being labels of the same kind.
         if column.names not in leaking or column.names_entries:
             continue
         is_fine = scores[column].skill >= DETERMINES_CLASS
@@ -270,6 +276,7 @@ def _learn_from(findings, audit, scores):
 
 def _judge_again(findings, informed, references, scores, audit):
     """Judge columns in the light of what was found, those without a certain finding again."""
+    # A leak is settled, and so is a set, whose columns say little one by one.
     certain = [f for f in findings if f.severity == "leak" or len(f.columns) > 1]
     first = {f.columns: f for f in findings if f not in certain}
     settled = {name for finding in certain for name in finding.columns}
@@ -281,6 +288,7 @@ def _judge_again(findings, informed, references, scores, audit):
         finding = first.get(column.names)
         if is_news:
             finding = judge_column(column, scores[column], informed)
+        # Where the target is coarse, a column may follow from the space group alone.
         for classes in references if informed.target.is_symmetry else ():
             if finding is None or finding.severity != "leak":
                 finding = judge_function(column, classes, "space group", informed) or finding
@@ -292,6 +300,7 @@ def _judge_again(findings, informed, references, scores, audit):
 def _with_stragglers(finding, findings, audit):
     """Add to a flagged one-hot set the columns of few rows that only fit into its gaps."""
     codes = {s.names: s.codes for s in audit.sets if s.is_one_hot}
+    # Of fewer columns the gaps are so wide that any rare logical fits into them.
     names = next((n for n in codes if set(finding.columns) <= set(n)), None)
     if len(finding.columns) < 3 or finding.severity != "leak" or names is None:
         return finding

@@ -11,8 +11,8 @@ SEVERITIES = ("leak", "caution", "note")
 # Kinds of findings about columns that give the target away, and what to do about them.
 REMEDIES = {
     "determines_target": "Drop it, unless it is known before the target is.",
-    "symmetry": "Drop it: it is known only once the space group is.",
-    "cell_contents": "Drop it: it takes the solved structure to know it.",
+    "symmetry": "Drop it: it is known only when the space group is known.",
+    "cell_contents": "Drop it: it is known only from the solved structure.",
     "target_formula": "Drop what was computed from the target.",
 }
 # Columns are shown by name up to this many.
@@ -32,9 +32,9 @@ class Finding(NamedTuple):
 
 
 class LeakageReport:
-    """What `audit_leakage` found.
+    """Findings of `audit_leakage`.
 
-    True where it found a leak; cautions and notes alone leave it False.
+    The report is true if it holds a leak; with cautions and notes alone it is false.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ class LeakageReport:
     table : DataFrame
         One row per finding, the most severe first.
 
-        - ``severity``: ``"leak"`` (a score is not what it seems), ``"caution"`` (depends on the
-          use, or cannot be told from an honest column) or ``"note"``.
+        - ``severity``: ``"leak"`` (scores are too good), ``"caution"`` (depends on the use, or
+          cannot be told from an honest column) or ``"note"``.
         - ``kind``: ``"determines_target"``, ``"symmetry"``, ``"cell_contents"``,
           ``"target_formula"``, ``"split"``, ``"preprocessing"`` or ``"exact_metric"``.
         - ``columns``: tuple of the columns it is about; empty for findings about rows.
-        - ``score``, ``chance``: the figure that `evidence` is about, and what it would be by
-          chance; NaN where there is none.
+        - ``score``, ``chance``: the figure in `evidence`, and its value by chance; NaN where
+          there is none.
         - ``evidence``, ``remedy``: a sentence each.
     columns : list
         Columns that give the target away, in the order of `X`: those of the leaks of the
@@ -64,8 +64,8 @@ class LeakageReport:
     scores : DataFrame
         For each column, or set of columns that encode one value: ``columns``; ``score``, the
         cross-validated score of the target from it alone; ``chance``; ``skill``, the score
-        between chance (0) and certainty (1); ``follows``, the share of its variety that follows
-        from the class (NaN for numbers to predict); ``n_values``.
+        between chance (0) and certainty (1); ``follows``, the share of its variety that the
+        class explains (NaN for numbers to predict); ``n_values``.
     n_rows : int
         Rows audited.
 
@@ -81,6 +81,7 @@ class LeakageReport:
     """
 
     def __init__(self, findings: Iterable[Finding], scores: pd.DataFrame, n_rows: int) -> None:
+        # The sort is stable: within a severity the findings stay in the order of the checks.
         order = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
         self.table = pd.DataFrame(order, columns=list(Finding._fields))
         self.scores = scores
@@ -91,6 +92,7 @@ class LeakageReport:
             if finding.severity == "leak" and finding.kind in REMEDIES
             for name in finding.columns
         }
+        # The scores list sets after the columns, so each name comes first in the order of X.
         in_order = [name for names in scores["columns"] for name in names]
         self.columns = [name for name in dict.fromkeys(in_order) if name in leaking]
 
@@ -133,6 +135,7 @@ class LeakageReport:
                 *(row.severity, row.kind, _shown(row.columns), _figure(row.score)),
                 *(_figure(row.chance), row.evidence, row.remedy),
             )
+            # A bar in a name or a symbol would end the cell.
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join(lines)
 

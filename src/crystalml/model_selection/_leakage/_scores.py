@@ -54,6 +54,7 @@ def make_folds(groups, n_folds, max_samples, seed):
     """Deal groups of rows to folds at random, and draw the sample."""
     random = np.random.RandomState(seed)
     groups = np.unique(groups, return_inverse=True)[1]
+    # Groups are dealt in turn, so every fold gets some where there are enough.
     fold = random.permutation(groups.max() + 1)[groups] % n_folds
     n_rows = len(groups)
     sample = np.arange(n_rows)
@@ -91,6 +92,7 @@ def _determines(column, scoring):
 def fitted_score(X, y, folds, estimator, *, is_class):
     """Cross-validated score of an estimator on the sample."""
     X, y, fold = X[folds.sample], y[folds.sample], folds.fold[folds.sample]
+    # A fold that is empty, or holds all rows, cannot be held out; its rows count as guessed.
     predicted = np.full(len(y), _typical(y, is_class=is_class), dtype=float)
     for k in range(folds.n_folds):
         held_out = fold == k
@@ -116,6 +118,7 @@ def follows(codes, classes):
     if not len(codes):
         return np.nan
     others = len(codes) - np.bincount(codes).max()
+    # A constant column has no variety that could be explained.
     if not others:
         return np.nan
     overall = np.bincount(codes).argmax()
@@ -142,6 +145,7 @@ def scaled_ranks(values):
 def number_rows(*codes):
     """Give numbers to the different rows of several columns of codes."""
     joint = np.zeros(len(codes[0]), dtype=np.int64)
+    # Numbered anew after each column, so that the products stay small.
     for column in codes:
         joint = np.unique(joint * (int(column.max()) + 1) + column, return_inverse=True)[1]
     return joint.astype(np.int64)
@@ -162,6 +166,7 @@ def _looked_up(codes, y, folds, *, is_class):
     for k in range(folds.n_folds):
         test = folds.fold == k
         train = ~test
+        # A value that no training row has is predicted as if nothing were known.
         table = np.full(codes.max() + 1, _typical(y[train], is_class=is_class), dtype=y.dtype)
         if is_class:
             best, count = _most_frequent(codes[train], y[train])
@@ -189,6 +194,7 @@ def _most_frequent(keys, values):
     width = int(values.max()) + 1
     pairs, counts = np.unique(keys.astype(np.int64) * width + values, return_counts=True)
     key = pairs // width
+    # Sorted by key, then by count: the last pair of each key is the most frequent.
     order = np.lexsort((counts, key))
     last = order[np.append(np.diff(key[order]) > 0, True)]
     best, count = np.zeros((2, int(keys.max()) + 1), dtype=np.int64)
@@ -202,6 +208,7 @@ def _agreement(codes, classes):
     _, pair, counts = np.unique(
         codes.astype(np.int64) * width + classes, return_inverse=True, return_counts=True
     )
+    # A row does not count as one that agrees with itself.
     rows = np.bincount(codes)[codes]
     recurs = rows > 1
     if not recurs.any():

@@ -1,4 +1,4 @@
-"""What stands on both sides of a split: rows, crystals, compounds, groups."""
+"""What is on both sides of a split: rows, crystals, compounds, groups."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,8 @@ from crystalml.model_selection._leakage._report import Finding
 from crystalml.model_selection._leakage._scores import number_rows
 from crystalml.model_selection._leakage._table import NumberColumn
 
-# Numbers that agree to so many significant digits count as equal.
+# Numbers that agree to so many significant digits count as equal: a measurement repeated, or a
+# table written with fewer digits.
 _DIGITS = 3
 
 _SAME = {
@@ -47,6 +48,7 @@ def _labels(audit):
     labels = {}
     if audit.groups is not None:
         labels["groups"] = audit.groups, ""
+    # A column of identifiers would make every row unlike all others.
     compared = [_rounded(column) for column in audit.columns if not _names_rows(column)]
     if compared:
         labels["rows"] = number_rows(*compared), f" ({len(compared)} columns, to {_DIGITS} digits)"
@@ -85,6 +87,7 @@ def _crystals(compositions, cells):
     if known.size:
         formulas = compositions.formulas[known].tolist()
         names = duplicate_groups(formulas, cells.parameters[known])
+        # Beyond the numbers of the rows that are left alone.
         codes[known] = len(codes) + pd.factorize(names)[0]
     return codes
 
@@ -106,6 +109,7 @@ def _repetition(name, codes, note):
     """Report how much of a table repeats, before it is split."""
     _, dense, counts = np.unique(codes, return_inverse=True, return_counts=True)
     share = float(np.mean(counts[dense] > 1))
+    # That groups repeat is what groups are for.
     if share > 0 and name != "groups":
         what = {
             "rows": "agree with another row in every column",

@@ -22,6 +22,7 @@ from crystalml.crystallography import (
 )
 from crystalml.descriptors._table_columns import is_number
 from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._inputs import cells_of
 from crystalml.model_selection._leakage._names import (
     SYMMETRY_NAMES,
     VOLUME_NAMES,
@@ -171,28 +172,10 @@ class Compositions:
 class Audit:
     """Everything that a check may ask for, read from the input of `audit_leakage`.
 
-    Attributes
-    ----------
-    frame : DataFrame
-        The table as it came.
-    columns, sets : list of Column
-        Each column of the table, and columns that encode one value together.
-    target : ClassTarget or NumberTarget
-        The target.
-    cells : Cells or None
-        Given or found in the table.
-    compositions : Compositions or None
-        Given or found in the table.
-    volumes : ndarray or None
-        Of the cells, else of the table.
-    spacegroups : ndarray or None
-        Numbers of the space groups that the caller gave beside the target.
-    groups : ndarray or None
-        Codes of the groups that the caller gave.
-    pairs : list of (train, test) or None
-        Row numbers of the split.
-    scoring : Scoring
-        What it takes to score a column.
+    ``frame`` is the table as it came, ``columns`` and ``sets`` what is judged of it. ``cells``
+    and ``compositions`` are given or found in the table, ``volumes`` follow from the cells or
+    stand in the table; they are None where unknown. So are ``spacegroups`` (numbers), ``groups``
+    (codes) and ``pairs`` of training and test rows where the caller gave none.
     """
 
     def __init__(
@@ -225,6 +208,7 @@ class Audit:
         self.spacegroups = _read_spacegroups(spacegroups)
         self.groups = None if groups is None else pd.factorize(np.asarray(groups))[0]
         self.pairs = _read_split(split, n_rows, np.asarray(y), self.groups)
+        # Otherwise identifiers of compounds would determine the target from row to row.
         together = self.groups
         if together is None:
             compositions = self.compositions
@@ -271,23 +255,26 @@ def _check_length(values, n_rows, what):
 def _read_column(name, values):
     """Give numbers to the values of a column."""
     if is_number(values):
+        # By way of objects, since nullable types hold pd.NA, which is no float.
         numbers = values.astype(object).where(values.notna(), np.nan).astype(float).to_numpy()
         distinct, codes = np.unique(numbers, return_inverse=True)
         return NumberColumn((name,), codes, len(distinct), numbers)
     known = values.notna().to_numpy()
     text = values.astype(object).map(str).to_numpy()
     codes, distinct = pd.factorize(np.where(known, text, None), sort=True)
+    # `factorize` leaves missing values out; here they are one value more.
     codes = np.where(codes < 0, len(distinct), codes)
     return TextColumn((name,), codes, len(distinct) + int(not known.all()))
 
 
 def _one_hot_sets(columns):
     """Two-valued columns of which at most one is set in each row, as one column each set."""
-    sets: list[list] = []  # [names, codes, prefix]; the last comes first when a place is sought
+    sets: list[list] = []  # [names, codes, common start of the names]
     for column in columns:
         if column.n_values != 2 or not isinstance(column, NumberColumn):
             continue
         active, stem = column.codes == 1, _without_number(column.name)
+        # Encoders write a set in one piece, so the last set is the likeliest.
         for entry in reversed(sets):
             prefix = _common_start(entry[2], stem)
             if prefix and not (entry[1][active] > 0).any():
@@ -305,6 +292,7 @@ def _code_sets(columns):
     sets: dict[str, list] = {}
     for column in columns:
         stem = _without_number(column.name)
+        # A stem of a single letter is no name: x0, x1, ... are all columns of an array.
         numbered = stem != str(column.name) and len(re.sub("[^A-Za-z]", "", stem)) > 1
         if numbered and column.n_values <= _MOST_CODE_VALUES:
             sets.setdefault(stem, []).append(column)
@@ -344,6 +332,7 @@ def _read_target(y, task, spacegroups):
     if y.nunique() < 2:
         raise InvalidInputError(f"{CALLER}: y has a single value, {y.iloc[0]!r}; nothing to leak.")
     if not is_class:
+        # Ranks, so that neither outliers nor units count.
         numbers = _as_numbers(y)
         return NumberTarget(scaled_ranks(numbers), numbers, is_named(y.name, VOLUME_NAMES))
     codes, _ = pd.factorize(y.to_numpy() if numeric else y.astype(str).to_numpy(), sort=True)
@@ -428,21 +417,19 @@ def _read_cells(frame, cells):
         if np.mean(~np.isnan(parameters[:, 0])) < _READABLE:
             return None
     else:
-        if isinstance(cells, pd.DataFrame) and set(CELL_COLUMNS) <= set(cells.columns):
-            cells = cells[list(CELL_COLUMNS)]
         _check_length(cells, len(frame), "cells")
         parameters = _valid_cells(cells)
     return Cells(parameters, _exact_metric(parameters))
 
 
 def _valid_cells(cells):
-    if isinstance(cells, pd.DataFrame):
-        cells = cells.to_numpy(dtype=float, na_value=np.nan)
+    cells = cells_of(cells, CALLER)
     return np.atleast_2d(validate_cells(cells, caller=CALLER, on_error="nan"))
 
 
 def _exact_metric(cells):
     """Give numbers to the patterns of what is exactly equal in a cell: edges, angles, 90, 120."""
+    # A refinement sets these equal; from a measured cell they differ in the last digits.
     equalities = [
         *(cells[:, i] == cells[:, j] for i, j in ((0, 1), (1, 2), (0, 2), (3, 4), (4, 5))),
         *(cells[:, k] == angle for k in (3, 4, 5) for angle in (90.0, 120.0)),
@@ -458,6 +445,7 @@ def _read_volumes(frame, cells):
     for name in ("volume", "v_formula"):
         if name in frame.columns and is_number(frame[name]):
             values = frame[name].to_numpy(dtype=float, na_value=np.nan)
+            # Scaled volumes are no volumes any more.
             return values if np.nanmin(values) > 0 else None
     return None
 
@@ -471,6 +459,7 @@ def _read_compositions(frame, formulas):
     else:
         if "formula" not in frame.columns or is_number(frame["formula"]):
             return None
+        # None is a missing formula; the text "NaN" is sodium nitride.
         formulas = frame["formula"].astype(object).where(frame["formula"].notna(), None).tolist()
         table = parse_formulas(formulas, on_error="report")
         if not table.is_valid.mean() >= _READABLE:
@@ -494,6 +483,7 @@ def _read_split(split, n_rows, y, groups):
         pairs = [split]
     else:
         try:
+            # Classes do not matter here, so a number means plain folds.
             splitter = check_cv(split, y, classifier=False)
         except ValueError as error:
             raise InvalidInputError(

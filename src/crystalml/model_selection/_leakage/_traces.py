@@ -67,6 +67,7 @@ def _continuous(columns, rows):
 def _is_standardised(values):
     """Whether each column has mean 0 and standard deviation 1."""
     means, spread = values.mean(axis=0), values.std(axis=0)
+    # pandas divides by n - 1, scikit-learn by n.
     with_ddof = spread * np.sqrt(len(values) / max(len(values) - 1, 1))
     unit = np.minimum(np.abs(spread - 1), np.abs(with_ddof - 1)) < _EXACT_SINGLE
     return (np.abs(means) < _EXACT_SINGLE) & unit
@@ -106,7 +107,7 @@ def _imputed(columns, rows):
         if not recurs or not isinstance(column, NumberColumn):
             continue
         values = column.numbers[rows]
-        # The mean of the others is then the mean of all.
+        # A value equal to the mean of the others leaves the mean of all as it is.
         distance = np.abs(values - values.mean())
         filled = distance <= _EXACT * np.abs(values).max()
         if np.isfinite(distance).all() and _FEWEST_IMPUTED <= filled.sum() < len(values):
@@ -127,6 +128,7 @@ def _rotated(names, values, standardised):
     if len(chosen) < _FEWEST_COMPONENTS or len(values) <= len(chosen) + 1:
         return
     correlations = np.abs(np.corrcoef(values[:, chosen].T))
+    # By chance no correlation is this small; a component has none with several others.
     free = correlations < _EXACT_SINGLE * 1e-2
     member = free.sum(axis=1) >= _FEWEST_COMPONENTS - 1
     if member.sum() < _FEWEST_COMPONENTS:
@@ -191,15 +193,18 @@ def product_findings(audit, without):
     if not np.all(numbers > 0):
         return findings
     rows = np.random.RandomState(audit.scoring.seed).permutation(len(numbers))[:_MOST_ROWS]
+    # In logarithms a product of powers is a linear fit.
     names, logs = _logarithms(audit.columns, without, rows)
     y = np.log(numbers[rows])
     chance = _share_near(y - np.median(y))
+    # With very many columns a fit would come near any target.
     if len(names) < 2 or chance >= _SHARE or len(names) > _MOST_FACTORS:
         return findings
     kept, share = _smallest_law(logs, y)
     if len(kept) < 2:
         return findings
     law = tuple(names[k] for k in kept)
+    # Of density, mass and contents the density is the one computed from the volume.
     computed = tuple(name for name in law if is_named(name, VOLUME_NAMES)) or law
     evidence = (
         f"The product of powers of {', '.join(map(str, law))} is within {_NEAR:.0%} of the target "
@@ -250,6 +255,7 @@ def _smallest_law(logs, y):
     share, weights = _fit(logs, y)
     if share < _SHARE:
         return [], share
+    # The columns are standardised, so a small weight means a factor that hardly matters.
     for column in sorted(kept, key=lambda k: abs(weights[k])):
         rest = [k for k in kept if k != column]
         if rest and (without := _fit(logs[:, rest], y)[0]) >= min(_SHARE, share):

@@ -66,14 +66,15 @@ _READ_AS_FORMULA, _WORDS_TRIED = 0.9, 200
 _TELLING = 0.02
 _CALLED = {
     "symmetry": "a column of symmetry",
-    "cell_contents": "what is counted in the cell",
-    "target_formula": "what is computed from the volume",
+    "cell_contents": "a count of what is in the cell",
+    "target_formula": "a quantity computed from the volume",
 }
 
 
 def judge_column(column, scores, audit):
     """Judge a column or a set of columns; return a finding, or None for an honest one."""
     is_set = isinstance(column, ColumnSet)
+    # The names of a set are those of its columns, which are judged one by one as well.
     known = None if is_set else _judge_known(column, scores, audit)
     if known is not None and known.kind == "cell_contents":
         return known
@@ -82,6 +83,7 @@ def judge_column(column, scores, audit):
         finding = known or finding
     if finding is None or finding.severity == "note" or not audit.target.is_class:
         return finding
+    # A column of symmetry is named as such, though its scores would be reason enough.
     if has_known_name(column):
         kind = "symmetry" if known is None else known.kind
         return finding._replace(kind=kind, remedy=REMEDIES[kind])
@@ -107,10 +109,10 @@ def judge_function(column, classes, of_what, audit):
         and _follows_lattice_system(column, share, audit.target)
     ):
         severity = "caution"
-        doubt = " A column that tells whether the metric is cubic would look alike; give cells."
+        doubt = " A column that says whether the metric is cubic would look the same; give cells."
     evidence = (
-        f"{share:.1%} of its variety follows from the {of_what} (about 0% for a column that has "
-        f"nothing to do with it), as for a label encoded in {column.n_values} values.{doubt}"
+        f"The {of_what} explains {share:.1%} of its variety (about 0% for an unrelated column), as "
+        f"for a label encoded in {column.n_values} values.{doubt}"
     )
     kind = "symmetry" if audit.target.is_symmetry else "determines_target"
     return Finding(severity, kind, column.names, share, 0.0, evidence, REMEDIES[kind])
@@ -205,10 +207,10 @@ def _without_bystanders(finding, column, audit):
     """
     if not column.is_one_hot:
         members = [member for member in audit.columns if member.name in column.names]
-        names = _that_hang_together(members)
+        names = _that_follow_from_one_another(members)
         if names:
             return finding._replace(columns=names)
-        doubt = " Together, that is: some of them may be no part of it."
+        doubt = " That holds for all columns together; some of them may be no part of the code."
         return finding._replace(evidence=finding.evidence + doubt)
     classes = audit.target.values
     kept = [
@@ -219,7 +221,7 @@ def _without_bystanders(finding, column, audit):
     return finding._replace(columns=tuple(kept) or column.names)
 
 
-def _that_hang_together(members):
+def _that_follow_from_one_another(members):
     """Names of the columns that follow from one another, or none."""
     members = list(members)
     while len(members) > 1:
@@ -227,6 +229,7 @@ def _that_hang_together(members):
             follows(member.codes, number_rows(*(m.codes for m in members if m is not member)))
             for member in members
         ]
+        # NaN: too few rows follow to say so, which counts as none.
         worst = int(np.argmin(np.nan_to_num(shares)))
         if np.nan_to_num(shares)[worst] >= _FOLLOWS:
             return tuple(member.name for member in members)
@@ -286,6 +289,7 @@ def _contents(column, audit):
     if counts is None:
         return None
     reached, of_edges = _growth(counts, audit)
+    # A length of the cell grows with the volume, too, but with an edge even more.
     if not _COUNTS_CONTENTS <= reached < _IS_VOLUME or reached < of_edges:
         return None
     reason = (
@@ -308,6 +312,7 @@ def _atoms_of_text(column, frame):
     """Atoms in each formula of a text column other than the formula; None if it is no such."""
     if column.name == "formula":
         return None
+    # Each distinct text is parsed once, and a few of them first: most text is no formula.
     values = frame[column.name].astype(object)
     codes, words = pd.factorize(values.where(values.notna(), None))
     words = [str(word) for word in words]
@@ -316,6 +321,7 @@ def _atoms_of_text(column, frame):
         return None
     table = parse_formulas(words, on_error="report")
     totals = np.where(table.is_valid, np.asarray(table.amounts.sum(axis=1)).ravel(), np.nan)
+    # The code -1 of a missing text finds the NaN at the end.
     return np.append(totals, np.nan)[codes]
 
 
