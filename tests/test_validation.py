@@ -13,6 +13,7 @@ from crystalml._validation import (
     StrOptions,
     check_parameters,
     check_sample_weight,
+    group_codes,
     private_random_state,
 )
 from crystalml.exceptions import InvalidInputError
@@ -73,6 +74,13 @@ def test_weights_become_one_float_per_row(weight):
 def test_bad_weights(weight, error, message):
     with pytest.raises(error, match=message):
         check_sample_weight(weight, np.zeros((3, 1)), caller="net")
+
+
+def test_groups_become_numbers_and_none_may_be_missing():
+    assert group_codes(["b", "a", "b"], caller="net").tolist() == [0, 1, 0]
+    assert group_codes(np.array([7, 3, 7]), caller="net").tolist() == [0, 1, 0]
+    with pytest.raises(InvalidInputError, match=r"net: groups has 1 missing .*row 0"):
+        group_codes([None, 1.5, "b"], caller="net")
 
 
 def test_a_private_generator_is_seeded_by_numbers_alone():

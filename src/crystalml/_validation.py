@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
@@ -16,7 +17,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from crystalml._typing import FloatArray, RandomState
+from crystalml._typing import FloatArray, IntArray, RandomState
 from crystalml.exceptions import InvalidInputError
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "check_sample_weight",
+    "group_codes",
     "private_random_state",
 ]
 
@@ -94,6 +96,30 @@ def check_sample_weight(sample_weight: Any, X: Any, *, caller: str) -> FloatArra
             "Give some row a positive weight."
         )
     return weight
+
+
+def group_codes(groups: Any, *, caller: str) -> IntArray:
+    """Return the group of each row as a number (0, 1, ...).
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,)
+        Labels of any type.
+    caller : str
+        Name of the function or estimator that asks, used in messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If a label is missing.
+    """
+    codes, _ = pd.factorize(np.asarray(groups))
+    if (codes < 0).any():
+        raise InvalidInputError(
+            f"{caller}: groups has {(codes < 0).sum()} missing labels (first: row "
+            f"{codes.argmin()}). Give every row a group, its own if it stands alone."
+        )
+    return codes
 
 
 def private_random_state(random_state: RandomState) -> np.random.RandomState:

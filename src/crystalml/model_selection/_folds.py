@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 from scipy.sparse import issparse
 from sklearn.base import clone
@@ -24,6 +23,7 @@ from crystalml._typing import (
     MatrixLike,
     NDArray,
 )
+from crystalml._validation import group_codes
 from crystalml.exceptions import InvalidInputError
 
 __all__ = ["OutOfFold", "out_of_fold_probabilities"]
@@ -181,7 +181,7 @@ def check_rows(
     elif not hasattr(X, "shape"):
         X = np.asarray(X)
     y = np.asarray(y)
-    groups = None if groups is None else _group_codes(groups, caller=caller)
+    groups = None if groups is None else group_codes(groups, caller=caller)
     if X.shape[0] != len(y) or (groups is not None and len(groups) != len(y)):
         n_groups = "" if groups is None else f" and {len(groups)} groups"
         raise InvalidInputError(
@@ -189,16 +189,6 @@ def check_rows(
             "equal."
         )
     return X, y, groups
-
-
-def _group_codes(groups, *, caller):
-    codes, _ = pd.factorize(np.asarray(groups))
-    if (codes < 0).any():
-        raise InvalidInputError(
-            f"{caller}: groups has {(codes < 0).sum()} missing labels (first: row "
-            f"{codes.argmin()}). Give every row a group, its own if it stands alone."
-        )
-    return codes
 
 
 def take_rows(X, rows):
