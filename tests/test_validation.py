@@ -13,6 +13,8 @@ from crystalml._validation import (
     StrOptions,
     check_parameters,
     check_sample_weight,
+    group_codes,
+    private_random_state,
 )
 from crystalml.exceptions import InvalidInputError
 
@@ -72,3 +74,22 @@ def test_weights_become_one_float_per_row(weight):
 def test_bad_weights(weight, error, message):
     with pytest.raises(error, match=message):
         check_sample_weight(weight, np.zeros((3, 1)), caller="net")
+
+
+def test_groups_become_numbers_and_none_may_be_missing():
+    assert group_codes(["b", "a", "b"], caller="net").tolist() == [0, 1, 0]
+    assert group_codes(np.array([7, 3, 7]), caller="net").tolist() == [0, 1, 0]
+    with pytest.raises(InvalidInputError, match=r"net: groups has 1 missing .*row 0"):
+        group_codes([None, 1.5, "b"], caller="net")
+
+
+def test_a_private_generator_is_seeded_by_numbers_alone():
+    state = np.random.get_state()[1].copy()  # noqa: NPY002 - the one not to touch
+    drawn = [private_random_state(seed).random_sample(3) for seed in (0, 0, None, None)]
+    assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[2], drawn[3])
+    assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+    own = np.random.RandomState(0)
+    assert private_random_state(own) is own
+    with pytest.raises(ValueError, match="'seed' cannot be used to seed"):
+        private_random_state("seed")

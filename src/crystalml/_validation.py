@@ -5,7 +5,9 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -15,7 +17,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from crystalml._typing import FloatArray
+from crystalml._typing import FloatArray, IntArray, RandomState
 from crystalml.exceptions import InvalidInputError
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "check_sample_weight",
+    "group_codes",
+    "private_random_state",
 ]
 
 
@@ -92,3 +96,45 @@ def check_sample_weight(sample_weight: Any, X: Any, *, caller: str) -> FloatArra
             "Give some row a positive weight."
         )
     return weight
+
+
+def group_codes(groups: Any, *, caller: str) -> IntArray:
+    """Return the group of each row as a number (0, 1, ...).
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,)
+        Labels of any type.
+    caller : str
+        Name of the function or estimator that asks, used in messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If a label is missing.
+    """
+    codes, _ = pd.factorize(np.asarray(groups))
+    if (codes < 0).any():
+        raise InvalidInputError(
+            f"{caller}: groups has {(codes < 0).sum()} missing labels (first: row "
+            f"{codes.argmin()}). Give every row a group, its own if it stands alone."
+        )
+    return codes
+
+
+def private_random_state(random_state: RandomState) -> np.random.RandomState:
+    """Return a generator that is never NumPy's global one, unless the user passes that one.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        An instance is returned as it is. Unlike `sklearn.utils.check_random_state`, ``None``
+        starts a new generator: what a library draws must not move the numbers that the user
+        draws from the global one.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the three.
+    """
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)

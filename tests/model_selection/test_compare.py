@@ -132,6 +132,9 @@ def test_a_seed_decides_and_the_order_of_groups_does_not_leak(data):
         for seed in (0, 0, 1)
     ]
     assert folds[0] == folds[1] != folds[2]
+    state = np.random.get_state()[1].copy()  # noqa: NPY002 - the one not to touch
+    compare_models({"b": GaussianNB()}, X, y)
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
     assert folds[0][:6] != folds[0][6:12], "rows are shuffled"
 
 

@@ -98,7 +98,7 @@ def test_missing_rows_stay_and_the_global_generator_is_not_touched(table):
     rows.loc[rows.index[1], "b"] = np.nan
     rows.loc[rows.index[2], "volume"] = np.nan
     state = np.random.get_state()[1].copy()  # noqa: NPY002
-    jittered = jitter_cells(rows, random_state=0)
+    jittered = jitter_cells(rows)
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
     pd.testing.assert_series_equal(jittered.iloc[1], rows.iloc[1])
     assert jittered["volume"].isna().tolist() == [False, False, True, False]

@@ -103,6 +103,13 @@ class TestEncodings:
         encoded = encoder.fit_transform(codes)
         assert flagged(HONEST, encoded) == set(encoded)
 
+    def test_one_hot_of_numbers_is_a_numbered_code_as_well(self):
+        encoded = pd.get_dummies(pd.Series(LEAKING["q_system"], name="q"), prefix="part")
+        encoded = encoded.astype(int)
+        report = audit_leakage(pd.concat([HONEST[["formula", *CELL]], encoded], axis=1), NUMBERS)
+        assert report.columns == list(encoded)
+        assert report.scores["columns"].tolist()[-2:] == [tuple(encoded)] * 2
+
     def test_shuffled_nameless_scaled_one_hot_among_honest_logicals(self):
         encoded = pd.get_dummies(LEAKING["q_bravais"]).astype(float)
         honest = pd.DataFrame(

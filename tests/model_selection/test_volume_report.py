@@ -68,7 +68,7 @@ def test_refusals(table):
         volume_report(true, {"net": true[:-1]}, table)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         volume_report(true[:-1], {}, table)
-    with pytest.raises(SchemaError, match="cells has no column 'gamma'"):
+    with pytest.raises(SchemaError, match="the table has no column 'gamma'"):
         volume_report(true, {}, table[CELL[:-1]])
     with pytest.raises(CellError, match="impossible unit cell"):
         volume_report(true, {}, table.assign(gamma=190.0))

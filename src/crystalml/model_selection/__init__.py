@@ -1,4 +1,4 @@
-"""Honest evaluation: groups for splitters, and metrics that survive rare and unseen classes."""
+"""Evaluation: splits by groups, metrics for rare and unseen classes, calibration, leakage."""
 
 from crystalml._lazy import lazy_exports
 
@@ -12,19 +12,23 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "_conformal": ["conformal_scores", "conformal_sets", "conformal_threshold", "set_coverage"],
         "_conformal_classifier": ["ConformalClassifier"],
         "_decision_softmax": ["DecisionSoftmaxClassifier"],
-        "_duplicates": ["duplicate_groups"],
-        "_groups": ["composition_groups"],
-        "_hierarchy": ["SYMMETRY_LEVELS", "hierarchical_accuracy", "symmetry_labels"],
+        "_folds": ["OutOfFold", "out_of_fold_probabilities"],
+        "_groups": ["composition_groups", "duplicate_groups"],
         "_jitter": ["jitter_cells"],
-        "_leakage": ["audit_leakage"],
-        "_leakage_report": ["LeakageReport"],
-        "_metrics": ["evaluate_probabilities", "floored_log_loss", "top_k_accuracy"],
-        "_out_of_fold": ["OutOfFold", "out_of_fold_probabilities"],
+        "_leakage._audit": ["audit_leakage"],
+        "_leakage._report": ["LeakageReport"],
+        "_metrics": [
+            "SYMMETRY_LEVELS",
+            "evaluate_probabilities",
+            "floored_log_loss",
+            "hierarchical_accuracy",
+            "symmetry_labels",
+            "top_k_accuracy",
+        ],
         "_rare_classes": ["RareClasses", "handle_rare_classes"],
         "_reliability": ["expected_calibration_error", "reliability_curve"],
         "_scorers": ["ProbabilityScorer", "evaluation_scorer"],
-        "_temperature": ["apply_temperature", "fit_temperature"],
-        "_temperature_classifier": ["TemperatureScaledClassifier"],
+        "_temperature": ["TemperatureScaledClassifier", "apply_temperature", "fit_temperature"],
         "_volume_report": ["volume_report"],
     },
 )

@@ -16,21 +16,21 @@ from crystalml.model_selection._conformal_classifier import (
 from crystalml.model_selection._decision_softmax import (
     DecisionSoftmaxClassifier as DecisionSoftmaxClassifier,
 )
-from crystalml.model_selection._duplicates import duplicate_groups as duplicate_groups
-from crystalml.model_selection._groups import composition_groups as composition_groups
-from crystalml.model_selection._hierarchy import SYMMETRY_LEVELS as SYMMETRY_LEVELS
-from crystalml.model_selection._hierarchy import hierarchical_accuracy as hierarchical_accuracy
-from crystalml.model_selection._hierarchy import symmetry_labels as symmetry_labels
-from crystalml.model_selection._jitter import jitter_cells as jitter_cells
-from crystalml.model_selection._leakage import audit_leakage as audit_leakage
-from crystalml.model_selection._leakage_report import LeakageReport as LeakageReport
-from crystalml.model_selection._metrics import evaluate_probabilities as evaluate_probabilities
-from crystalml.model_selection._metrics import floored_log_loss as floored_log_loss
-from crystalml.model_selection._metrics import top_k_accuracy as top_k_accuracy
-from crystalml.model_selection._out_of_fold import OutOfFold as OutOfFold
-from crystalml.model_selection._out_of_fold import (
+from crystalml.model_selection._folds import OutOfFold as OutOfFold
+from crystalml.model_selection._folds import (
     out_of_fold_probabilities as out_of_fold_probabilities,
 )
+from crystalml.model_selection._groups import composition_groups as composition_groups
+from crystalml.model_selection._groups import duplicate_groups as duplicate_groups
+from crystalml.model_selection._jitter import jitter_cells as jitter_cells
+from crystalml.model_selection._leakage._audit import audit_leakage as audit_leakage
+from crystalml.model_selection._leakage._report import LeakageReport as LeakageReport
+from crystalml.model_selection._metrics import SYMMETRY_LEVELS as SYMMETRY_LEVELS
+from crystalml.model_selection._metrics import evaluate_probabilities as evaluate_probabilities
+from crystalml.model_selection._metrics import floored_log_loss as floored_log_loss
+from crystalml.model_selection._metrics import hierarchical_accuracy as hierarchical_accuracy
+from crystalml.model_selection._metrics import symmetry_labels as symmetry_labels
+from crystalml.model_selection._metrics import top_k_accuracy as top_k_accuracy
 from crystalml.model_selection._rare_classes import RareClasses as RareClasses
 from crystalml.model_selection._rare_classes import handle_rare_classes as handle_rare_classes
 from crystalml.model_selection._reliability import (
@@ -39,9 +39,9 @@ from crystalml.model_selection._reliability import (
 from crystalml.model_selection._reliability import reliability_curve as reliability_curve
 from crystalml.model_selection._scorers import ProbabilityScorer as ProbabilityScorer
 from crystalml.model_selection._scorers import evaluation_scorer as evaluation_scorer
-from crystalml.model_selection._temperature import apply_temperature as apply_temperature
-from crystalml.model_selection._temperature import fit_temperature as fit_temperature
-from crystalml.model_selection._temperature_classifier import (
+from crystalml.model_selection._temperature import (
     TemperatureScaledClassifier as TemperatureScaledClassifier,
 )
+from crystalml.model_selection._temperature import apply_temperature as apply_temperature
+from crystalml.model_selection._temperature import fit_temperature as fit_temperature
 from crystalml.model_selection._volume_report import volume_report as volume_report

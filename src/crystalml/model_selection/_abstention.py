@@ -1,11 +1,11 @@
-"""Saying nothing: answers withheld below a probability, and what that gains."""
+"""Abstention: labels withheld below a probability, and the accuracy that this gains."""
 
 import numpy as np
 import pandas as pd
 
 from crystalml._typing import ArrayLike, ObjectArray
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+from crystalml.model_selection._inputs import check_probabilities, checked_weights
 
 __all__ = ["abstain_below", "risk_coverage_curve"]
 
@@ -13,18 +13,18 @@ __all__ = ["abstain_below", "risk_coverage_curve"]
 def abstain_below(
     y_proba: ArrayLike, threshold: float, *, labels: ArrayLike, abstain_label: object = None
 ) -> ObjectArray:
-    """Most probable label of each row, or none where it is not probable enough.
+    """Return the most probable label of each row, or none below a probability.
 
     Parameters
     ----------
     y_proba : array-like of shape (n_samples, n_labels)
-        Probability of each label, best calibrated.
+        Probability of each label; calibrate them first.
     threshold : float
-        Answer if the largest probability is at least this.
+        A row gets a label if its largest probability is at least this.
     labels : array-like of shape (n_labels,)
         The label of each column: the ``classes_`` of the classifier.
     abstain_label : object, default=None
-        Stands where there is no answer.
+        Stands in the rows without a label.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def abstain_below(
 
     See Also
     --------
-    risk_coverage_curve : What each threshold gains and costs.
+    risk_coverage_curve : Accuracy and coverage at each threshold.
 
     Examples
     --------
@@ -51,6 +51,7 @@ def abstain_below(
         raise InvalidInputError(f"abstain_below: threshold must lie in [0, 1], got {threshold!r}.")
     labels, y_proba = np.asarray(labels), np.asarray(y_proba, dtype=float)
     if len(y_proba):
+        # No true labels are at hand, so that any known one serves for the check of the shapes.
         y_proba, _ = check_probabilities(
             labels[[0] * len(y_proba)], y_proba, labels, "abstain_below"
         )
@@ -66,12 +67,12 @@ def risk_coverage_curve(
     labels: ArrayLike,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """Accuracy of the answers that are given, for every threshold of abstention.
+    """Compute the accuracy of the labels that are given, for every threshold of abstention.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels of any type; one that is not in `labels` makes every answer wrong.
+        True labels of any type; a row whose label is not in `labels` counts as wrong.
     y_proba : array-like of shape (n_samples, n_labels)
         Probability of each label.
     labels : array-like of shape (n_labels,)
@@ -82,9 +83,10 @@ def risk_coverage_curve(
     Returns
     -------
     pandas.DataFrame
-        One row per distinct probability of a top answer, from the surest down: ``threshold``
-        (for `abstain_below`), ``coverage`` (share of rows answered), ``accuracy`` of these,
-        ``risk`` (one minus it) and ``count`` (rows answered). Rows without weight make none.
+        One row per distinct probability of a most probable label, the largest first:
+        ``threshold`` (for `abstain_below`), ``coverage`` (share of rows with a label),
+        ``accuracy`` of these, ``risk`` (one minus it) and ``count`` (rows with a label). Rows
+        without weight are left out.
 
     Raises
     ------
@@ -93,13 +95,13 @@ def risk_coverage_curve(
 
     See Also
     --------
-    crystalml.plotting.plot_rejection_curve : The picture, for any measure of uncertainty.
+    crystalml.plotting.plot_rejection_curve : A plot of it, for any measure of uncertainty.
 
     Notes
     -----
     The coverage of a classifier that abstains is not that of conformal sets: here it counts
-    answers, there sets that hold the true label. A threshold chosen on some rows must be judged
-    on others.
+    labels that are given, there sets that hold the true label. Choose the threshold on other
+    rows than those on which you report the accuracy.
 
     References
     ----------
@@ -120,6 +122,7 @@ def risk_coverage_curve(
     weights = checked_weights(sample_weight, len(position), "risk_coverage_curve")
     counted = weights > 0
     weights, y_proba, position = weights[counted], y_proba[counted], position[counted]
+    # Rows of equal probability get a label at the same threshold, so they make one step.
     thresholds, step = np.unique(-y_proba.max(axis=1), return_inverse=True)
     right = y_proba.argmax(axis=1) == position
     answered = np.cumsum(np.bincount(step, weights))

@@ -1,4 +1,4 @@
-"""Six classical classifiers in honest pipelines, and grids to search their parameters."""
+"""Six classical classifiers in pipelines, and grids to search their parameters."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from sklearn.tree import DecisionTreeClassifier
 
 from crystalml._typing import Estimator, RandomState
 from crystalml.model_selection._decision_softmax import DecisionSoftmaxClassifier
-from crystalml.model_selection._temperature_classifier import TemperatureScaledClassifier
+from crystalml.model_selection._temperature import TemperatureScaledClassifier
 
 __all__ = ["classical_grids", "classical_models", "imputing_pipeline"]
 
 
 def imputing_pipeline(classifier: Estimator, *, scale: bool) -> Pipeline:
-    """Put medians for missing values, columns that say so, and a scaler before a classifier."""
+    """Impute medians, add columns that mark missing values, and scale, before a classifier."""
     steps = [
         ("impute", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
     ]
@@ -33,9 +33,8 @@ def classical_models(
 ) -> dict[str, Pipeline]:
     """Make the six classical classifiers of studies of crystal symmetry, ready to compare.
 
-    Each is a pipeline over numeric columns, so that what learns from rows (medians, means,
-    scales) learns from the training rows of each fold and nothing else. Steps are named
-    ``impute``, ``scale`` and ``classify``.
+    Each is a pipeline over numeric columns, so that medians, means and scales are those of the
+    training rows of each fold alone. Steps are named ``impute``, ``scale`` and ``classify``.
 
     Parameters
     ----------
@@ -56,17 +55,17 @@ def classical_models(
         - ``svm``: radial basis functions, scaled. The softmax of its scores is calibrated by a
           temperature found out of fold, which makes it four fits in place of one. Time grows with
           the square of the rows.
-        - ``adaboost``: 50 trees of depth 10. The usual stumps part the rows in two, which is
-          little to begin with where there are 200 classes.
+        - ``adaboost``: 50 trees of depth 10. The usual stumps have two leaves, too few for 200
+          classes.
         - ``k_nearest_neighbours``: five, weighted by inverse distance. Scaled.
 
-        All but the trees put the median of the training rows in place of a missing value, and
-        add a column of zeros and ones that says where.
+        All but the trees replace a missing value by the median of the training rows, and add a
+        column of zeros and ones that marks it.
 
     See Also
     --------
     classical_grids : Values of their parameters to search.
-    compare_models : All of them on the same folds, beside baselines.
+    compare_models : Scores of all of them on the same folds, with baselines.
 
     Examples
     --------
@@ -85,7 +84,7 @@ def classical_models(
     forest = RandomForestClassifier(
         100, min_samples_leaf=2, random_state=random_state, n_jobs=n_jobs
     )
-    # The square root of the columns at each split: as fast as it is good, as in forests.
+    # The square root of the columns at each split, as in forests: it makes each tree much faster.
     weak = DecisionTreeClassifier(max_depth=10, max_features="sqrt")
     machine = TemperatureScaledClassifier(DecisionSoftmaxClassifier(SVC(C=10.0)), cv=3)
     return {
@@ -105,7 +104,7 @@ def classical_models(
 
 
 def classical_grids() -> dict[str, dict[str, list[Any]]]:
-    """Give values of the parameters of `classical_models` that are worth a search.
+    """Return grids of parameters of `classical_models` for a search.
 
     Returns
     -------

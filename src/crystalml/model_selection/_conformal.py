@@ -1,8 +1,8 @@
-"""Conformal prediction sets from probabilities: short lists with a promise.
+"""Conformal prediction sets from probabilities: lists with a stated coverage.
 
-Own code, since MAPIE and crepes refuse a calibration label that the classifier was not fitted
-on. With 230 space groups and splits by compound there always are some, and leaving them out
-would make the promise false.
+This is code of our own, since MAPIE and crepes refuse a calibration label that the classifier
+was not fitted on. With 230 space groups and splits by compound there always are some, and without
+them the sets would cover less than they state.
 """
 
 from typing import Literal, TypeAlias, overload
@@ -12,7 +12,7 @@ import pandas as pd
 
 from crystalml._typing import ArrayLike, BoolArray, FloatArray
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+from crystalml.model_selection._inputs import check_probabilities, checked_weights
 
 __all__ = ["conformal_scores", "conformal_sets", "conformal_threshold", "set_coverage"]
 
@@ -29,7 +29,7 @@ def conformal_scores(
     penalty: float = 0.01,
     free_rank: int = 5,
 ) -> FloatArray:
-    """How badly each true label conforms to its probabilities: the smaller, the better.
+    """Score how badly each true label fits its probabilities: the smaller, the better.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ def conformal_scores(
     array([0.3, inf])
     """
     y_proba, position = check_probabilities(y_true, y_proba, labels, "conformal_scores")
-    scores = _label_scores(y_proba, method, penalty, free_rank, "conformal_scores")
+    scores = label_scores(y_proba, method, penalty, free_rank, "conformal_scores")
     return np.where(position < 0, np.inf, scores[np.arange(len(position)), position])
 
 
-def _label_scores(y_proba, method, penalty, free_rank, caller):
-    """Score of every label in every row."""
+def label_scores(y_proba, method, penalty, free_rank, caller):
+    """Score every label in every row; `caller` begins the message of an error."""
     if not isinstance(method, str) or method not in METHODS:
         raise InvalidInputError(f"{caller}: method must be one of {METHODS}, got {method!r}.")
     if not (penalty >= 0 and free_rank >= 0):
@@ -116,25 +116,27 @@ def _label_scores(y_proba, method, penalty, free_rank, caller):
     y_proba = y_proba / total
     if method == "lac":
         return 1.0 - y_proba
+    # Stable, so that equal probabilities rank in the order of their columns on every machine.
     order = np.argsort(-y_proba, axis=1, kind="stable")
     ranked = np.take_along_axis(y_proba, order, axis=1)
-    ranked = np.cumsum(ranked, axis=1) - ranked + _share_of_own(y_proba)[:, None] * ranked
+    ranked = np.cumsum(ranked, axis=1) - ranked + _random_shares(y_proba)[:, None] * ranked
     if method == "raps":
         ranked += penalty * np.maximum(np.arange(1, ranked.shape[1] + 1) - free_rank, 0)
     scores = np.empty_like(ranked)
     np.put_along_axis(scores, order, ranked, axis=1)
-    # Impossible labels tie at 1, whatever the rounding of the sum.
+    # Labels of probability zero must tie at 1, and the rounding of the sum would part them.
     return np.round(scores, 12)
 
 
-def _share_of_own(y_proba):
+def _random_shares(y_proba):
     """Pseudo-random numbers in [0, 1), each a function of the probabilities of its row."""
     n_labels = y_proba.shape[1]
     factors = np.random.Generator(np.random.PCG64(0)).integers(
         2**63, size=n_labels, dtype=np.uint64
     )
+    # Four digits, so that probabilities computed on another machine get the same share.
     digits = np.rint(y_proba * 1e4).astype(np.uint64)
-    mixed = digits @ (2 * factors + 1)  # wraps around, as it should
+    mixed = digits @ (2 * factors + 1)  # arithmetic modulo 2**64 is intended
     # The finalizer of SplitMix64 (Steele, Lea & Flood, 2014).
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
@@ -153,13 +155,13 @@ def conformal_threshold(
 def conformal_threshold(
     scores: ArrayLike, *, coverage: float = 0.9, groups: ArrayLike | None = None
 ) -> float | pd.Series:
-    """Score up to which labels must be listed so that the promise holds.
+    """Find the score up to which labels must be listed to reach a coverage.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples,)
         Scores of the true labels of rows that the model did not see, from `conformal_scores`;
-        infinity for labels it could not name.
+        infinity for labels that the model does not know.
     coverage : float, default=0.9
         Share of new rows whose set is to hold the true label, in (0, 1).
     groups : array-like of shape (n_samples,), default=None
@@ -171,8 +173,8 @@ def conformal_threshold(
     -------
     float, or pandas.Series of float indexed by group
         The k-th smallest score, where k is ``(n + 1) * coverage`` rounded up. Infinity where k
-        exceeds n: with fewer than ``coverage / (1 - coverage)`` rows nothing less than all
-        labels keeps the promise.
+        exceeds n: with fewer than ``coverage / (1 - coverage)`` rows only the list of all
+        labels guarantees the coverage.
 
     Raises
     ------
@@ -184,8 +186,8 @@ def conformal_threshold(
     If the rows scored here and a new row are exchangeable, the score of the new row's true
     label is at most the threshold with probability at least `coverage` (and at most
     ``coverage + 1 / (n + 1)``, but for ties). Rows of one compound or chemical system are not
-    exchangeable with rows of new ones: score rows whose group was held out. The promise is an
-    average over rows (within a group, where these are given), not for each row.
+    exchangeable with rows of new ones: score rows whose group was held out. The coverage is an
+    average over rows (within a group, where groups are given), not for each row.
 
     References
     ----------
@@ -286,11 +288,12 @@ def conformal_sets(
         )
     if not len(y_proba):
         return np.zeros(y_proba.shape, dtype=bool)
+    # No true labels are at hand; the numbers of the columns serve for the check.
     columns = np.arange(y_proba.shape[1])
     y_proba, _ = check_probabilities(
         np.zeros(len(y_proba), dtype=int), y_proba, columns, "conformal_sets"
     )
-    scores = _label_scores(y_proba, method, penalty, free_rank, "conformal_sets")
+    scores = label_scores(y_proba, method, penalty, free_rank, "conformal_sets")
     try:
         sets = scores <= np.broadcast_to(np.asarray(threshold, dtype=float), scores.shape)
     except ValueError:
@@ -312,7 +315,7 @@ def set_coverage(
     groups: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """How often the sets hold the true label, and how long they are.
+    """Measure how often the sets hold the true label, and how long they are.
 
     Parameters
     ----------
@@ -371,6 +374,7 @@ def _summary(covered, sizes, weights):
     """Coverage and sizes of some rows; NaN where they have no weight."""
     total = weights.sum()
     share = weights @ covered / total if total > 0 else np.nan
+    # Kish's effective number of rows, which is their number where all weights are equal.
     effective = total**2 / (weights @ weights) if total > 0 else np.nan
     return {
         "coverage": share,
@@ -379,3 +383,31 @@ def _summary(covered, sizes, weights):
         "median_size": np.median(sizes),
         "count": len(covered),
     }
+
+
+def cross_conformal_sets(scores, calibration, folds, coverage, of_calibration, of_entries):
+    """List the labels whose scores are not larger than those of enough calibration rows.
+
+    `scores` holds those of every label in every row by the model of each fold, `calibration` those
+    of the true labels of the calibration rows, `folds` in which fold these were held out. Rows are
+    compared within the groups `of_calibration` (of the rows) and `of_entries` (of the sets).
+
+    The model that did not see a calibration row compares each label with that row: CV+ of
+    Y. Romano, M. Sesia, E. J. Candès (2020), Advances in Neural Information Processing Systems
+    33, 3581-3591, appendix; the groups (Mondrian) are added here.
+    """
+    shape = scores[0].shape
+    of_entries = np.broadcast_to(of_entries, shape)
+    sets = np.ones(shape, dtype=bool)
+    for group in np.unique(of_entries):
+        entries, inside = of_entries == group, of_calibration == group
+        at_least = np.zeros(int(entries.sum()), dtype=np.int64)
+        for number, of_fold in enumerate(scores):
+            sorted_scores = np.sort(calibration[inside & (folds == number)])
+            # From the left, so that calibration rows with the same score count as "at least".
+            below = np.searchsorted(sorted_scores, of_fold[entries], side="left")
+            at_least += len(sorted_scores) - below
+        # Rounded, since (n + 1) * 0.1 may come out a little below an integer.
+        needed = np.round((inside.sum() + 1) * (1 - coverage), 9)
+        sets[entries] = 1 + at_least > needed
+    return sets

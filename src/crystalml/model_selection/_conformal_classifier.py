@@ -1,4 +1,4 @@
-"""A classifier that answers with sets of labels, which hold the true one as often as asked."""
+"""A classifier that predicts sets of labels, which hold the true one with a chosen frequency."""
 
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -19,16 +19,17 @@ from crystalml._typing import (
 )
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._base_calibrated import BaseCalibratedClassifier
 from crystalml.model_selection._conformal import (
     METHODS,
     ConformalMethod,
     conformal_scores,
     conformal_sets,
     conformal_threshold,
+    cross_conformal_sets,
+    label_scores,
 )
-from crystalml.model_selection._cross_conformal import cross_conformal_sets, scores_of_fold
-from crystalml.model_selection._hierarchy import SYMMETRY_LEVELS, symmetry_labels
+from crystalml.model_selection._metrics import SYMMETRY_LEVELS, symmetry_labels
+from crystalml.model_selection._wrapped_classifier import BaseCalibratedClassifier
 
 __all__ = ["ConformalClassifier"]
 
@@ -44,32 +45,32 @@ class ConformalClassifier(BaseCalibratedClassifier):
         It is cloned. Wrapped in ``sklearn.frozen.FrozenEstimator``, a fitted one is used as it
         is, on calibration rows that must be new to it.
     coverage : float, default=0.9
-        Share of new rows whose set is to hold the true label.
+        Share of new rows whose set shall hold the true label.
     method : {"lac", "aps", "raps"}, default="lac"
         Score of a label; see `conformal_scores`.
     mondrian : None, str or callable, default=None
-        Within which groups `coverage` is to be reached. Without groups it is an average, and
-        frequent, easy classes make up for rare ones.
+        Groups within which `coverage` shall be reached. Without groups it is an average over
+        all rows, in which frequent, easy classes make up for rare ones.
 
         - ``"crystal_system"``, ``"bravais_lattice"``, ``"point_group"`` or ``"space_group"``:
           groups of labels, which must be space-group numbers. A label is listed if its score
           is within the threshold of *its* group, so that the coverage holds for the rows whose
           true label is in the group, although it is unknown where a row belongs.
-        - ``mondrian(X) -> array of shape (n_samples,)``: groups of rows, by what can be seen of
+        - ``mondrian(X) -> array of shape (n_samples,)``: groups of rows, by what is known of
           a row without its label, such as the crystal system that its metric allows. The
-          coverage then holds for the rows of a group. A model's own answer may be used if the
-          model was fitted on other rows than these.
+          coverage then holds for the rows of a group. The prediction of a model may be used if
+          the model was fitted on other rows than these.
     cv : int, splitter or iterable of (train, test) row numbers, default=5
         How calibration rows are held out. A number means stratified folds, respecting the
         groups passed to ``fit``; see `out_of_fold_probabilities`.
     ensemble : bool, default=False
         Which models make the sets of new rows.
 
-        - False: one, fitted on all rows. It has seen more than the models whose scores are the
-          calibration, so that coverage tends to be somewhat too high.
+        - False: one, fitted on all rows. It has seen more rows than the models that gave the
+          calibration scores, so that coverage tends to be somewhat too high.
         - True: the models of the splits, each of which compares the row with the rows that it
-          was calibrated on (CV+). Coverage is nearer to what was asked for; time and memory are
-          those of all models.
+          was calibrated on (CV+). Coverage is nearer to the `coverage` asked for; time and
+          memory are those of all models.
     allow_empty : bool, default=False
         Whether a set may be empty; see `conformal_sets`.
     prior_weight : float, default=0.01
@@ -124,13 +125,13 @@ class ConformalClassifier(BaseCalibratedClassifier):
     models that were scored make the sets; of exchangeable rows about ``1 - 2 * (1 - coverage)``
     are then covered for certain, and close to `coverage` in practice.
 
-    **What it does not say.** It is not a promise for a single row, nor for a subset that
-    `mondrian` does not name. Rows of new chemical systems are not exchangeable with rows of
-    known ones: pass ``groups`` to ``fit`` that match the use. A row of a label that was unseen
-    in training counts as missed in the calibration, and the other rows make up for it; where
-    there are too many of them, or a group is too small, the threshold is infinite, all labels
-    are listed, and more than that no list of known labels can do. ``sample_weight`` is passed
-    to the estimator and does not weight the calibration.
+    **The limits.** The coverage holds neither for a single row, nor for a subset that `mondrian`
+    does not name. Rows of new chemical systems are not exchangeable with rows of known ones:
+    pass ``groups`` to ``fit`` that match the use. A row of a label that was unseen in training
+    counts as missed in the calibration, and the other rows make up for it. Where there are too
+    many such rows, or a group is too small, the threshold is infinite and all labels are listed;
+    no list of known labels covers more. ``sample_weight`` is passed to the estimator and does
+    not weight the calibration.
 
     Examples
     --------
@@ -195,19 +196,21 @@ class ConformalClassifier(BaseCalibratedClassifier):
                 "ConformalClassifier: cv holds no row out, so there is nothing to calibrate on; "
                 "give a splitter with test rows."
             )
-        # Of the rows that each model was fitted on, so that the scores of the rows held out are
-        # made as those of new rows will be.
+        # Each model gets the frequencies of the rows that it was fitted on, so that held-out
+        # rows are scored in the same way as new rows will be.
         priors = [
             _frequencies(y[held_out.fold != number], held_out.labels)
             for number in range(len(held_out.models))
         ]
+        # A single split keeps its model, which saw the rows that were not held out.
         fitted_on = held_out.fold < 0 if len(priors) == 1 and not rows.all() else slice(None)
         self.class_prior_ = _frequencies(y[fitted_on], self.classes_)
         y_proba = self._with_prior(held_out.y_proba[rows], np.array(priors)[held_out.fold[rows]])
         scores = conformal_scores(
             y[rows], y_proba, labels=held_out.labels, **self._score_arguments()
         )
-        # A label that the model of the fold could not name is no label of probability zero.
+        # A label that the model of the fold does not know is not one of probability zero, to
+        # which the prior would give a finite score.
         self.calibration_scores_ = np.where(held_out.unseen[rows], np.inf, scores)
         self.calibration_groups_ = None
         if callable(self.mondrian):
@@ -217,6 +220,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         self.threshold_ = self._threshold(self.coverage)
         self.calibration_folds_ = held_out.fold[rows]
         self.fold_models_ = held_out.models if self.ensemble else None
+        # The priors are over all labels of y; the sets over those of the fitted estimator.
         columns = np.searchsorted(held_out.labels, self.classes_)
         self._fold_priors = [prior[columns] for prior in priors]
 
@@ -239,7 +243,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         X : DataFrame or array-like of shape (n_samples, ...)
             Rows, in the form that was fitted.
         coverage : float, default=None
-            Other than the `coverage` of the classifier; nothing has to be fitted again.
+            Another coverage than that of the classifier; nothing has to be fitted again.
 
         Returns
         -------
@@ -257,7 +261,7 @@ class ConformalClassifier(BaseCalibratedClassifier):
         X : DataFrame or array-like of shape (n_samples, ...)
             Rows, in the form that was fitted.
         coverage : float, default=None
-            Other than the `coverage` of the classifier; nothing has to be fitted again.
+            Another coverage than that of the classifier; nothing has to be fitted again.
 
         Returns
         -------
@@ -265,18 +269,18 @@ class ConformalClassifier(BaseCalibratedClassifier):
             The labels of each row's set, the most probable first.
         """
         y_proba, scored, sets = self._sets(X, coverage)
-        # Labels of equal probability in the order of their frequency.
+        # Labels of equal probability are listed in the order of their frequency.
         order = np.lexsort((-scored, -y_proba), axis=1)
         listed = np.take_along_axis(sets, order, axis=1)
         labels = self.classes_[order[listed]]
         return np.split(labels, np.cumsum(listed.sum(axis=1))[:-1])
 
     def _sets(self, X, coverage):
-        """Probabilities, the same with the prior as they are scored, and sets."""
+        """Return probabilities, the same mixed with the prior, and the sets."""
         check_is_fitted(self)
         y_proba = self.predict_proba(X)
         if self.fold_models_ is not None:
-            return self._sets_of_folds(X, y_proba, coverage)
+            return self._sets_of_folds(X, y_proba, coverage, self.fold_models_)
         threshold = self.threshold_ if coverage is None else self._threshold(coverage)
         if callable(self.mondrian):
             threshold = _by_group(threshold, _groups_of_rows(self.mondrian, X))[:, None]
@@ -288,19 +292,10 @@ class ConformalClassifier(BaseCalibratedClassifier):
         )
         return y_proba, scored, sets
 
-    def _sets_of_folds(self, X, y_proba, coverage):
-        """Do the same by the models of the splits."""
-        models: list[Any] = self.fold_models_ or []
+    def _sets_of_folds(self, X, y_proba, coverage, models):
+        """Return the same, with sets that the models of the splits make."""
         scores = [
-            scores_of_fold(
-                model.predict_proba(X),
-                model.classes_,
-                self.classes_,
-                prior,
-                self.prior_weight,
-                type(self).__name__,
-                **self._score_arguments(),
-            )
+            self._scores_of_fold(X, model, prior)
             for model, prior in zip(models, self._fold_priors, strict=True)
         ]
         of_calibration, of_entries = self._groups_of_entries(X)
@@ -318,17 +313,30 @@ class ConformalClassifier(BaseCalibratedClassifier):
             sets[empty, scored[empty].argmax(axis=1)] = True
         return y_proba, scored, sets
 
+    def _scores_of_fold(self, X, model, prior):
+        """Score every label in every row by the model of a split."""
+        known = np.isin(self.classes_, model.classes_)
+        of_known = model.predict_proba(X)
+        y_proba = np.zeros((len(of_known), len(self.classes_)))
+        y_proba[:, known] = of_known
+        scores = label_scores(
+            self._with_prior(y_proba, prior), caller=type(self).__name__, **self._score_arguments()
+        )
+        # As in the calibration: a label that the model does not know is never listed by it.
+        scores[:, ~known] = np.inf
+        return scores
+
     def _groups_of_entries(self, X):
-        """Numbers of the groups of calibration rows, and of the entries of a matrix of sets."""
+        """Return codes of the groups of calibration rows, and of the entries of the sets."""
         if self.mondrian is None:
             return np.zeros(len(self.calibration_scores_), dtype=int), np.zeros((1, 1), dtype=int)
         if callable(self.mondrian):
             of_new, shape = _groups_of_rows(self.mondrian, X), (-1, 1)
         else:
             of_new, shape = symmetry_labels(self.classes_, self.mondrian), (1, -1)
-        known = np.asarray(self.calibration_groups_)
-        codes, _ = pd.factorize(np.concatenate([known, of_new]))
-        n_held_out = len(known)
+        of_calibration = np.asarray(self.calibration_groups_)
+        codes, _ = pd.factorize(np.concatenate([of_calibration, of_new]))
+        n_held_out = len(of_calibration)
         return codes[:n_held_out], codes[n_held_out:].reshape(shape)
 
 
@@ -350,5 +358,5 @@ def _frequencies(y, labels):
 
 
 def _by_group(thresholds, groups):
-    """Threshold of each group; infinity for one that the calibration did not meet."""
+    """Return the threshold of each group; infinity for a group without calibration rows."""
     return pd.Series(thresholds).reindex(groups).fillna(np.inf).to_numpy()

@@ -1,26 +1,26 @@
 """Probabilities for classifiers that only give decision scores."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, get_tags
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from crystalml._typing import ArrayLike, Estimator, FloatArray, MatrixLike, NDArray
+from crystalml._typing import ArrayLike, Estimator, FloatArray, MatrixLike
 from crystalml._validation import HasMethods, check_parameters
 from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._wrapped_classifier import BaseWrappedClassifier
 
 __all__ = ["DecisionSoftmaxClassifier"]
 
 
-class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class DecisionSoftmaxClassifier(BaseWrappedClassifier):
     """Turn the decision scores of a classifier into numbers that sum to one.
 
     Support vector machines and other classifiers with a margin have no ``predict_proba``.
-    The softmax of their scores keeps the order of the labels and is no more than a form: put it
-    into `TemperatureScaledClassifier`, which makes it as sure as it is right.
+    The softmax of their scores keeps the order of the labels but is not calibrated: put it into
+    `TemperatureScaledClassifier`.
 
     Parameters
     ----------
@@ -78,28 +78,8 @@ class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         """
         check_parameters(self, {"estimator": [HasMethods(["fit", "decision_function"])]})
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.estimator_ = clone(self.estimator).fit(X, y, **weights)
-        self.classes_ = self.estimator_.classes_
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        self._take_over(clone(self.estimator).fit(X, y, **weights))
         return self
-
-    def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Predict the label of the highest score.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows, in the form that was fitted.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels.
-        """
-        top = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[top]
 
     def predict_proba(self, X: MatrixLike) -> FloatArray:
         """Predict the softmax of the scores.
@@ -122,6 +102,7 @@ class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         check_is_fitted(self)
         scores = np.asarray(self.estimator_.decision_function(X), dtype=np.float64)
         if scores.ndim == 1:
+            # Two labels have one score, the difference of theirs.
             scores = np.column_stack([np.zeros(len(scores)), scores])
         if scores.shape[1] != len(self.classes_):
             raise InvalidInputError(
@@ -130,10 +111,3 @@ class DecisionSoftmaxClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
                 "needed (for SVC: decision_function_shape='ovr')."
             )
         return softmax(scores, axis=1)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        tags.classifier_tags = inner.classifier_tags
-        return tags

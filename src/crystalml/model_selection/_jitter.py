@@ -1,15 +1,16 @@
-"""Cells as they come from indexing: perturbed within their standard uncertainty."""
+"""Perturb cells within their standard uncertainty, as if they came from indexing."""
 
 from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray, RandomState
+from crystalml._validation import private_random_state
 from crystalml.crystallography import cell_volume, validate_cells
-from crystalml.exceptions import InvalidInputError, SchemaError
+from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._inputs import cells_of, has_cell_columns
 
 __all__ = ["jitter_cells"]
 
@@ -32,8 +33,8 @@ def jitter_cells(
 
     Deposited cells were refined under the reported symmetry and hold ``a == b`` and 90 degrees
     exactly. A model may learn these equalities, which a freshly indexed cell does not have.
-    Jitter the test rows to see what is left of the score, and the training rows to keep the
-    model from learning it.
+    Jitter the test rows to see how much of the score remains, and the training rows to keep the
+    model from learning the equalities.
 
     Parameters
     ----------
@@ -53,15 +54,15 @@ def jitter_cells(
         labels and groups the same way, so that all copies stay on one side of a split.
     random_state : int, RandomState instance or None, default=None
         Source of the noise. With an integer the noise of a row depends on this number, on
-        `n_copies` and on the position of the row, not on what the other rows are: the first
-        rows of a longer table are perturbed alike.
+        `n_copies` and on the position of the row, not on the other rows: the first rows of a
+        longer table are perturbed alike.
 
     Returns
     -------
     DataFrame or ndarray of shape (n_samples * n_copies, 6)
-        Of the kind that came, with the index repeated. In a table `volume` and `v_formula` are
-        computed anew from the perturbed cell where they are present and known; all other
-        columns are as they were.
+        A table for a table, with the index repeated; an array for an array. In a table `volume`
+        and `v_formula` are recomputed from the perturbed cell where they are present and known;
+        all other columns stay as they are.
 
     Raises
     ------
@@ -91,12 +92,14 @@ def jitter_cells(
     """
     _check_parameters(length_su, angle_su, n_copies)
     names = list(getattr(table, "columns", ()))
-    cells = _known_cells(_cell_columns(table, names))
+    cells = _known_cells(cells_of(table, _CALLER))
     su = _standard_uncertainties(table, names, cells, length_su, angle_su, reported_su)
     cells, su = np.repeat(cells, n_copies, axis=0), np.repeat(su, n_copies, axis=0)
-    noise = check_random_state(random_state).standard_normal(cells.shape)
+    # All six numbers of a row are drawn before the next row's, missing or not, so that the noise
+    # of a row depends on its position alone.
+    noise = private_random_state(random_state).standard_normal(cells.shape)
     jittered = _possible_cells(cells, noise * su)
-    if not set(names).intersection(CELL_COLUMNS):
+    if not has_cell_columns(table):
         return jittered
     return _as_table(_repeated(table, n_copies), names, jittered)
 
@@ -105,27 +108,13 @@ def _check_parameters(length_su: float, angle_su: float, n_copies: int) -> None:
     for name, value in (("length_su", length_su), ("angle_su", angle_su)):
         if not (isinstance(value, Real) and 0 <= value < np.inf):
             raise InvalidInputError(f"{_CALLER}: {name} must be a number >= 0, got {value!r}.")
+    # True is an integer for Python, but no number of copies.
     if isinstance(n_copies, bool) or not isinstance(n_copies, Integral) or n_copies < 1:
         raise InvalidInputError(f"{_CALLER}: n_copies must be an integer >= 1, got {n_copies!r}.")
 
 
-def _cell_columns(table, names):
-    """Pick the six columns of a table by name; give anything else back."""
-    if not set(names).intersection(CELL_COLUMNS):
-        return table
-    missing = [name for name in CELL_COLUMNS if name not in names]
-    if missing:
-        raise SchemaError(
-            f"{_CALLER}: the table has no column {', '.join(map(repr, missing))}; give all of "
-            f"{', '.join(map(repr, CELL_COLUMNS))}, or an array with six columns in this order."
-        )
-    return table[list(CELL_COLUMNS)]
-
-
 def _known_cells(columns):
     """Check the cells without missing values; the rows with some come back as they are."""
-    if isinstance(columns, pd.DataFrame):
-        columns = columns.to_numpy(dtype=float, na_value=np.nan)
     blanked = validate_cells(columns, caller=_CALLER, on_error="nan")
     if blanked.ndim != 2:
         raise InvalidInputError(
@@ -144,6 +133,7 @@ def _known_cells(columns):
 
 def _standard_uncertainties(table, names, cells, length_su, angle_su, reported_su):
     """Give every parameter its standard uncertainty, in its own unit."""
+    # An s.u. of zero or none stands for a parameter that symmetry fixes; a measured cell has one.
     su = np.full(cells.shape, float(angle_su))
     su[:, :3] = length_su * cells[:, :3]
     if reported_su:
@@ -166,6 +156,7 @@ def _possible_cells(cells, change):
         if not rows.size:
             return jittered
         change[rows] /= 2
+    # What no halving makes possible stays as it was.
     jittered[rows] = original[rows]
     return jittered
 

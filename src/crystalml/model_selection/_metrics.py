@@ -1,8 +1,8 @@
-"""Metrics of probabilistic predictions that survive rare classes and classes never seen.
+"""Metrics that allow for rare and unseen classes, and for near misses in symmetry.
 
 scikit-learn's ``top_k_accuracy_score`` and ``log_loss`` refuse a true label that the
 classifier was not fitted on. With 230 space groups and folds by compound that is the rule,
-not the exception: here such a row counts as an error, at the price stated by each metric.
+not the exception: here such a row counts as an error, at a cost that each metric states.
 """
 
 from typing import Any
@@ -10,12 +10,24 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score
 
-from crystalml._typing import ArrayLike
+from crystalml import crystallography
+from crystalml._typing import ArrayLike, NDArray, SymmetryLevel
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+from crystalml.model_selection._inputs import check_probabilities, checked_weights
 from crystalml.model_selection._reliability import expected_calibration_error
 
-__all__ = ["evaluate_probabilities", "floored_log_loss", "top_k_accuracy"]
+__all__ = [
+    "SYMMETRY_LEVELS",
+    "evaluate_probabilities",
+    "floored_log_loss",
+    "hierarchical_accuracy",
+    "symmetry_labels",
+    "top_k_accuracy",
+]
+
+# From the coarsest to the finest; each name is also a function of crystalml.crystallography,
+# except the last, which is the number itself.
+SYMMETRY_LEVELS = ("crystal_system", "bravais_lattice", "point_group", "space_group")
 
 
 def top_k_accuracy(
@@ -62,12 +74,13 @@ def top_k_accuracy(
         raise InvalidInputError(f"top_k_accuracy: k must be at least 1, got {k!r}.")
     y_proba, position = check_probabilities(y_true, y_proba, labels, "top_k_accuracy")
     weights = checked_weights(sample_weight, len(position), "top_k_accuracy")
-    return float(np.average(_ranks(y_proba, position) < k, weights=weights))
+    return float(np.average(_ranks_of_true(y_proba, position) < k, weights=weights))
 
 
-def _ranks(y_proba, position):
+def _ranks_of_true(y_proba, position):
     """Count the labels listed before the true one; more than all labels where it is unseen."""
     of_true = y_proba[np.arange(len(position)), position][:, None]
+    # Of equal probabilities the earlier column is listed first.
     before = np.arange(y_proba.shape[1]) < position[:, None]
     rank = ((y_proba > of_true) | ((y_proba == of_true) & before)).sum(axis=1)
     return np.where(position < 0, np.iinfo(np.int64).max, rank)
@@ -83,9 +96,9 @@ def floored_log_loss(
 ) -> float:
     """Mean negative logarithm of the probability of the true label, never below `floor`.
 
-    A single row with probability zero would make the plain log loss infinite. The floor is the
-    stated price of such a row, and of a row whose label the classifier has never seen; the
-    other probabilities stay as they are. A constant answer of `floor` costs ``-log(floor)``.
+    A single row with probability zero would make the plain log loss infinite. Here such a row
+    costs ``-log(floor)``, and so does a row whose label the classifier has never seen; the other
+    probabilities stay as they are.
 
     Parameters
     ----------
@@ -134,7 +147,7 @@ def evaluate_probabilities(
     n_bins: int = 15,
     sample_weight: ArrayLike | None = None,
 ) -> dict[str, float]:
-    """Score a table of probabilities by every metric at once: one row of a comparison.
+    """Score a table of probabilities by every metric at once.
 
     Parameters
     ----------
@@ -177,6 +190,7 @@ def evaluate_probabilities(
         "top_1_accuracy": top_k_accuracy(y_true, y_proba, k=1, **rows),
         "top_5_accuracy": top_k_accuracy(y_true, y_proba, k=5, **rows),
     }
+    # F1 of labels that scikit-learn may take from the rows: unseen ones count as never predicted.
     y_pred = np.asarray(labels)[np.asarray(y_proba).argmax(axis=1)]
     macro_f1 = f1_score(
         y_true, y_pred, average="macro", zero_division=0, sample_weight=sample_weight
@@ -186,3 +200,94 @@ def evaluate_probabilities(
         "log_loss": floored_log_loss(y_true, y_proba, floor=floor, **rows),
         "calibration_error": expected_calibration_error(y_true, y_proba, n_bins=n_bins, **rows),
     }
+
+
+def symmetry_labels(spacegroup_numbers: ArrayLike, level: SymmetryLevel) -> NDArray[Any]:
+    """Translate space-group numbers to the labels of a coarser level of symmetry.
+
+    Parameters
+    ----------
+    spacegroup_numbers : array-like of shape (n_samples,)
+        International Tables numbers, 1-230.
+    level : {"crystal_system", "bravais_lattice", "point_group", "space_group"}
+        Level of the label; ``"space_group"`` returns the numbers.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Crystal systems, Pearson letters or Hermann-Mauguin point groups as text; integers for
+        ``"space_group"``.
+
+    Raises
+    ------
+    InvalidInputError
+        If `level` is none of the four.
+    SpaceGroupError
+        If a number is not in 1-230.
+
+    Examples
+    --------
+    >>> from crystalml.model_selection import symmetry_labels
+    >>> symmetry_labels([14, 225], "bravais_lattice").tolist()
+    ['mP', 'cF']
+    """
+    if level not in SYMMETRY_LEVELS:
+        raise InvalidInputError(f"level must be one of {SYMMETRY_LEVELS}, got {level!r}.")
+    numbers = np.asarray(spacegroup_numbers)
+    # Computed at every level, so that a wrong number is an error at each of them.
+    systems = crystallography.crystal_system(numbers)
+    if level == "space_group":
+        return numbers.astype(int)
+    return systems if level == "crystal_system" else getattr(crystallography, level)(numbers)
+
+
+def hierarchical_accuracy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    level: SymmetryLevel = "crystal_system",
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Share of predicted space groups that are right at a coarser level of symmetry.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,)
+        Space-group numbers, 1-230.
+    level : {"crystal_system", "bravais_lattice", "point_group", "space_group"}, \
+default="crystal_system"
+        What must agree.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each row.
+
+    Returns
+    -------
+    float
+        Between 0 and 1. It needs labels only, so that
+        ``sklearn.metrics.make_scorer(hierarchical_accuracy, level=...)`` is a scorer.
+
+    Raises
+    ------
+    InvalidInputError
+        If `level` is none of the four, or the lengths differ.
+    SpaceGroupError
+        If a label is not in 1-230.
+
+    Examples
+    --------
+    >>> from crystalml.model_selection import SYMMETRY_LEVELS, hierarchical_accuracy
+    >>> for level in SYMMETRY_LEVELS:
+    ...     print(level, hierarchical_accuracy([225, 62], [227, 62], level=level))
+    crystal_system 1.0
+    bravais_lattice 1.0
+    point_group 1.0
+    space_group 0.5
+    """
+    agree = symmetry_labels(y_true, level), symmetry_labels(y_pred, level)
+    if agree[0].shape != agree[1].shape:
+        raise InvalidInputError(
+            f"hierarchical_accuracy: got {agree[0].shape} true and {agree[1].shape} predicted "
+            "labels; the shapes must be equal."
+        )
+    weights = checked_weights(sample_weight, len(agree[0]), "hierarchical_accuracy")
+    return float(np.average(agree[0] == agree[1], weights=weights))

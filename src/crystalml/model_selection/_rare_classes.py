@@ -1,4 +1,4 @@
-"""Rare classes by a stated policy, with the counts that belong beside every figure."""
+"""Drop, merge or keep rare classes, and count what was done."""
 
 from numbers import Integral
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ POLICIES = {"drop": "dropped", "merge": "merged", "keep": "kept"}
 
 
 class RareClasses(NamedTuple):
-    """What became of the rare classes.
+    """Result of `handle_rare_classes`.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ def handle_rare_classes(
 
     Of 210 space groups in the packaged COD data many have a handful of entries. A class that
     is too rare cannot be learned or tested, and leaving it out silently makes a score look
-    better than it is. State the policy and the counts with the figure.
+    better than it is. Report the policy and the counts together with the score.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def handle_rare_classes(
         Label of the merged class, such as ``0`` or ``"rare"``, which must not be one of the
         classes that are kept. Needed by ``"merge"`` alone.
     groups : array-like of shape (n_samples,), default=None
-        Where given, `min_count` counts groups in place of rows. Ten entries of one compound
-        are all on one side of a split by compound.
+        Where given, `min_count` counts groups instead of rows: ten entries of one compound are
+        all on one side of a split by compound, so they count once.
 
     Returns
     -------
@@ -109,6 +109,7 @@ def handle_rare_classes(
             f"{codes.argmin()}). Drop these rows."
         )
     counts = _counts(codes, groups)
+    # The last count decides: groups where they are given, else rows.
     rare = counts[list(counts)[-1]] < min_count
     report = _report(classes, counts, rare, policy)
     if policy == "merge":
@@ -129,6 +130,7 @@ def _check_arguments(min_count, policy):
         raise InvalidInputError(
             f"handle_rare_classes: policy must be one of {list(POLICIES)}, got {policy!r}."
         )
+    # True is an integer for Python, but no number of rows.
     if isinstance(min_count, bool) or not isinstance(min_count, Integral) or min_count < 1:
         raise InvalidInputError(
             f"handle_rare_classes: min_count must be an integer >= 1, got {min_count!r}."
@@ -136,7 +138,7 @@ def _check_arguments(min_count, policy):
 
 
 def _counts(codes, groups):
-    """Rows of each class, and groups where they are given: the last one decides."""
+    """Rows of each class, and groups where they are given."""
     counts = {"rows": np.bincount(codes)}
     if groups is None:
         return counts
@@ -146,6 +148,7 @@ def _counts(codes, groups):
             f"handle_rare_classes: got {len(codes)} labels and groups of shape {groups.shape}; "
             "give one group per row."
         )
+    # Each group counts once for each class that it holds.
     pairs = pd.DataFrame({"code": codes, "group": groups}).drop_duplicates()
     return counts | {"groups": np.bincount(pairs["code"])}
 
@@ -164,14 +167,12 @@ def _merged(y, classes, rare, codes, merged_label):
             f"handle_rare_classes: policy='merge' needs a merged_label that is no class that is "
             f"kept, got {merged_label!r}."
         )
+    # NumPy would turn all labels into text without a word.
     if y.dtype.kind in "iuf" and isinstance(merged_label, str):
         raise InvalidInputError(
             f"handle_rare_classes: merged_label must be a number, as the labels are, got "
             f"{merged_label!r}."
         )
-    return np.where(rare[codes], np.asarray(merged_label, dtype=_label_type(y)), y)
-
-
-def _label_type(y):
-    """Type of the merged label: that of the labels, but text may be longer than theirs."""
-    return None if y.dtype.kind in "US" else y.dtype
+    # The type of the labels, but text may be longer than theirs.
+    dtype = None if y.dtype.kind in "US" else y.dtype
+    return np.where(rare[codes], np.asarray(merged_label, dtype=dtype), y)

@@ -1,11 +1,11 @@
-"""Calibration: whether the top answer is right as often as its probability says."""
+"""Calibration: the probability of the most probable label against its accuracy."""
 
 import numpy as np
 import pandas as pd
 
 from crystalml._typing import ArrayLike
 from crystalml.exceptions import InvalidInputError
-from crystalml.model_selection._probabilities import check_probabilities, checked_weights
+from crystalml.model_selection._inputs import check_probabilities, checked_weights
 
 __all__ = ["expected_calibration_error", "reliability_curve"]
 
@@ -18,7 +18,7 @@ def reliability_curve(
     n_bins: int = 15,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """Compare how sure the top answers are with how often they are right.
+    """Compare the probabilities of the most probable labels with their accuracy.
 
     Rows are sorted by the probability of their most probable label and cut into bins of equal
     count (equal weight, where weights are given). Rows with equal probability stay in one bin,
@@ -27,7 +27,7 @@ def reliability_curve(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels of any type; one that is not in `labels` makes every answer wrong.
+        True labels of any type; a row whose label is not in `labels` counts as wrong.
     y_proba : array-like of shape (n_samples, n_labels)
         Probability of each label.
     labels : array-like of shape (n_labels,)
@@ -40,8 +40,9 @@ def reliability_curve(
     Returns
     -------
     pandas.DataFrame
-        One row per bin: ``confidence`` (mean probability of the top answer), ``accuracy``
-        (share of right answers), ``count`` (rows) and ``weight`` (share of the total weight).
+        One row per bin: ``confidence`` (mean probability of the most probable label),
+        ``accuracy`` (share of rows where it is right), ``count`` (rows) and ``weight`` (share
+        of the total weight).
 
     Raises
     ------
@@ -65,7 +66,7 @@ def reliability_curve(
     right = y_proba.argmax(axis=1) == position
     _, bin_of_row = np.unique(_equal_weight_bins(confidence, weights, n_bins), return_inverse=True)
     weight = np.bincount(bin_of_row, weights)
-    # A bin of weightless rows says nothing.
+    # A bin of rows without weight would divide zero by zero; it is left out below.
     with np.errstate(invalid="ignore"):
         curve = pd.DataFrame(
             {
@@ -95,15 +96,15 @@ def expected_calibration_error(
     n_bins: int = 15,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Mean gap between the probability of the top answer and how often it is right.
+    """Compute the mean gap between the probability of the most probable label and its accuracy.
 
-    The gap is averaged over bins of equal count (see `reliability_curve`), which stays stable
-    where few answers are sure; bins of equal width would be nearly empty there.
+    The gap is averaged over bins of equal count (see `reliability_curve`). Bins of equal width
+    would be nearly empty where few probabilities are high.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels of any type; one that is not in `labels` makes every answer wrong.
+        True labels of any type; a row whose label is not in `labels` counts as wrong.
     y_proba : array-like of shape (n_samples, n_labels)
         Probability of each label.
     labels : array-like of shape (n_labels,)

@@ -1,4 +1,4 @@
-"""Scorers for GridSearchCV and cross_validate that line probabilities up with labels."""
+"""Scorers for GridSearchCV and cross_validate that know the label of each probability."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +15,7 @@ __all__ = ["ProbabilityScorer", "evaluation_scorer"]
 def _probabilities(estimator, X):
     """Return the probabilities of `estimator` and the label of each column."""
     check_is_fitted(estimator)
+    # A classifier without classes_ cannot say to which label a column belongs.
     if not (hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")):
         raise InvalidInputError(
             f"{type(estimator).__name__} has no predict_proba with classes_, which a scorer of "
@@ -121,6 +122,7 @@ def evaluation_scorer(
     """
     y_proba, labels = _probabilities(estimator, X)
     scores = evaluate_probabilities(y, y_proba, labels=labels, sample_weight=sample_weight)
+    # Searches take the greatest score for the best, so losses change their sign.
     for loss in ("log_loss", "calibration_error"):
         scores[f"neg_{loss}"] = -scores.pop(loss)
     return scores

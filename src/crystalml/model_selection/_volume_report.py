@@ -1,4 +1,4 @@
-"""Predicted volumes beside the one that follows from the cell."""
+"""Scores of predicted cell volumes, compared with the volume computed from the cell."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,10 @@ import pandas as pd
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, r2_score
 from sklearn.utils.validation import check_consistent_length
 
-from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray
 from crystalml.crystallography import cell_volume, validate_cells
-from crystalml.exceptions import InvalidInputError, SchemaError
-from crystalml.model_selection._probabilities import checked_weights
+from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._inputs import cells_of, checked_weights
 
 __all__ = ["volume_report"]
 
@@ -26,11 +25,10 @@ def volume_report(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """Score predicted cell volumes, and the volume computed from the cell beside them.
+    """Score predicted cell volumes, and the volume computed from the cell.
 
-    The volume of a cell is arithmetic. Whatever a model predicts from inputs that hold the six
-    cell parameters competes with a formula that has no error but rounding, so the last row of the
-    report is always that formula.
+    The volume of a cell is arithmetic. A model that gets the six cell parameters competes with a
+    formula that has no error but rounding, so the last row of the report is always that formula.
 
     Parameters
     ----------
@@ -68,7 +66,7 @@ def volume_report(
 
     Examples
     --------
-    The product of the edges, a poor man's volume, for halite and quartz:
+    The product of the edges, a crude estimate, for halite and quartz:
 
     >>> from crystalml.model_selection import volume_report
     >>> cells = [[5.64, 5.64, 5.64, 90, 90, 90], [4.91, 4.91, 5.40, 90, 90, 120]]
@@ -90,25 +88,13 @@ def volume_report(
             f"{_CALLER}: y_true must be > 0, but row {row} has {float(y_true[row])!r}. Drop it."
         )
     weights = checked_weights(sample_weight, len(y_true), _CALLER)
-    exact = cell_volume(validate_cells(_cells(cells), caller=_CALLER))
+    # The formula is scored like any model, since deposited volumes are rounded.
+    exact = cell_volume(validate_cells(cells_of(cells, _CALLER), caller=_CALLER))
     rows = {
         str(name): _scores(y_true, volumes, name, weights)
         for name, volumes in {**predictions, _EXACT: exact}.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _cells(cells):
-    """Pick the six columns of a table by name."""
-    if not isinstance(cells, pd.DataFrame) or not set(cells.columns).intersection(CELL_COLUMNS):
-        return np.asarray(cells, dtype=np.float64)
-    missing = [name for name in CELL_COLUMNS if name not in cells.columns]
-    if missing:
-        raise SchemaError(
-            f"{_CALLER}: cells has no column {', '.join(map(repr, missing))}; give all of "
-            f"{', '.join(map(repr, CELL_COLUMNS))}."
-        )
-    return cells[list(CELL_COLUMNS)].to_numpy(dtype=np.float64)
 
 
 def _volumes(values: ArrayLike, name: str) -> FloatArray:

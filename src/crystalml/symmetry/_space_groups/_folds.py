@@ -1,14 +1,12 @@
 """Folds whose rows are held out together, for stages that must not see each other's answers."""
 
-import warnings
-
 import numpy as np
-import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
+from crystalml._validation import group_codes
 from crystalml.crystallography import chemical_system, parse_formulas
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection import duplicate_groups
+from crystalml.model_selection._folds import grouped_splits
 
 # Lattices whose lengths differ by less are taken for one compound where no formula tells; more
 # would join most cubic cells into a single chain.
@@ -61,12 +59,7 @@ def deal_folds(codes, groups, n_folds, *, seed, caller):
     InvalidInputError
         If there is only one group, or a group is missing.
     """
-    groups = np.arange(len(codes)) if groups is None else pd.factorize(np.asarray(groups))[0]
-    if (groups < 0).any():
-        raise InvalidInputError(
-            f"{caller}: groups has {(groups < 0).sum()} missing labels (first: row "
-            f"{groups.argmin()}). Give every row a group, its own if it stands alone."
-        )
+    groups = np.arange(len(codes)) if groups is None else group_codes(groups, caller=caller)
     n_groups = len(np.unique(groups))
     if n_groups < 2:
         raise InvalidInputError(
@@ -74,14 +67,7 @@ def deal_folds(codes, groups, n_folds, *, seed, caller):
             "give rows of several chemical systems, or other groups."
         )
     n_folds = min(n_folds, n_groups)
-    # The splitter wants one class at least that could stand in every fold.
-    strata = codes if np.bincount(codes).max() >= n_folds else np.zeros_like(codes)
     folds = np.zeros(len(codes), dtype=np.int64)
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # Rare groups are in some folds only, and small tables have little else.
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        for number, (_, held_out) in enumerate(splitter.split(strata, strata, groups)):
-            folds[held_out] = number
+    for number, (_, held_out) in enumerate(grouped_splits(codes, groups, n_folds, seed=seed)):
+        folds[held_out] = number
     return folds

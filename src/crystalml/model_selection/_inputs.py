@@ -1,10 +1,13 @@
-"""Checks that all metrics of probabilities share."""
+"""Checks of probabilities, weights and cells that several functions share."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray, NDArray
-from crystalml.exceptions import InvalidInputError
+from crystalml.exceptions import InvalidInputError, SchemaError
 
 
 def check_probabilities(
@@ -26,7 +29,7 @@ def check_probabilities(
         raise InvalidInputError(
             f"{caller}: label {repeated!r} occurs twice; each names one column."
         )
-    # Probabilities in single precision exceed one by some 1e-7.
+    # Probabilities in single precision may exceed one by some 1e-7.
     outside = ~((y_proba >= 0) & (y_proba <= 1 + 1e-6)).all(axis=1)
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
@@ -35,6 +38,8 @@ def check_probabilities(
             f"(first: row {row}, {y_proba[row].min()!r} to {y_proba[row].max()!r}). "
             "Pass the output of predict_proba."
         )
+    # -1, the answer of `get_indexer` for what it does not find, is an index too: callers must
+    # mask these rows.
     return y_proba, columns.get_indexer(y_true)
 
 
@@ -47,3 +52,24 @@ def checked_weights(sample_weight: ArrayLike | None, n_rows: int, caller: str) -
             f"got shape {weights.shape}."
         )
     return weights
+
+
+def has_cell_columns(table: Any) -> bool:
+    """Whether some column of a table is one of a cell; an array has no names to go by."""
+    return bool(set(getattr(table, "columns", ())).intersection(CELL_COLUMNS))
+
+
+def cells_of(table: Any, caller: str) -> Any:
+    """Return the six columns of a table as numbers, NaN where missing; others as they are."""
+    if has_cell_columns(table):
+        missing = [name for name in CELL_COLUMNS if name not in table.columns]
+        if missing:
+            raise SchemaError(
+                f"{caller}: the table has no column {', '.join(map(repr, missing))}; give all of "
+                f"{', '.join(map(repr, CELL_COLUMNS))}, or an array with six columns in this order."
+            )
+        table = table[list(CELL_COLUMNS)]
+    # Nullable columns hold pd.NA, which NumPy cannot convert by itself.
+    if isinstance(table, pd.DataFrame):
+        return table.to_numpy(dtype=float, na_value=np.nan)
+    return table

@@ -8,6 +8,13 @@ import pandas as pd
 __all__ = ["LeakageReport"]
 
 SEVERITIES = ("leak", "caution", "note")
+# Kinds of findings about columns that give the target away, and what to do about them.
+REMEDIES = {
+    "determines_target": "Drop it, unless it is known before the target is.",
+    "symmetry": "Drop it: it is known only when the space group is known.",
+    "cell_contents": "Drop it: it is known only from the solved structure.",
+    "target_formula": "Drop what was computed from the target.",
+}
 # Columns are shown by name up to this many.
 _SHOWN = 6
 
@@ -25,9 +32,9 @@ class Finding(NamedTuple):
 
 
 class LeakageReport:
-    """What `audit_leakage` found.
+    """Findings of `audit_leakage`.
 
-    True where it found a leak; cautions and notes alone leave it False.
+    The report is true if it holds a leak; with cautions and notes alone it is false.
 
     Parameters
     ----------
@@ -43,13 +50,13 @@ class LeakageReport:
     table : DataFrame
         One row per finding, the most severe first.
 
-        - ``severity``: ``"leak"`` (a score is not what it seems), ``"caution"`` (depends on the
-          use, or cannot be told from an honest column) or ``"note"``.
+        - ``severity``: ``"leak"`` (scores are too good), ``"caution"`` (depends on the use, or
+          cannot be told from an honest column) or ``"note"``.
         - ``kind``: ``"determines_target"``, ``"symmetry"``, ``"cell_contents"``,
           ``"target_formula"``, ``"split"``, ``"preprocessing"`` or ``"exact_metric"``.
         - ``columns``: tuple of the columns it is about; empty for findings about rows.
-        - ``score``, ``chance``: the figure that `evidence` is about, and what it would be by
-          chance; NaN where there is none.
+        - ``score``, ``chance``: the figure in `evidence`, and its value by chance; NaN where
+          there is none.
         - ``evidence``, ``remedy``: a sentence each.
     columns : list
         Columns that give the target away, in the order of `X`: those of the leaks of the
@@ -57,8 +64,8 @@ class LeakageReport:
     scores : DataFrame
         For each column, or set of columns that encode one value: ``columns``; ``score``, the
         cross-validated score of the target from it alone; ``chance``; ``skill``, the score
-        between chance (0) and certainty (1); ``follows``, the share of its variety that follows
-        from the class (NaN for numbers to predict); ``n_values``.
+        between chance (0) and certainty (1); ``follows``, the share of its variety that the
+        class explains (NaN for numbers to predict); ``n_values``.
     n_rows : int
         Rows audited.
 
@@ -74,6 +81,7 @@ class LeakageReport:
     """
 
     def __init__(self, findings: Iterable[Finding], scores: pd.DataFrame, n_rows: int) -> None:
+        # The sort is stable: within a severity the findings stay in the order of the checks.
         order = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
         self.table = pd.DataFrame(order, columns=list(Finding._fields))
         self.scores = scores
@@ -81,9 +89,10 @@ class LeakageReport:
         leaking = {
             name
             for finding in order
-            if finding.severity == "leak" and finding.kind in COLUMN_KINDS
+            if finding.severity == "leak" and finding.kind in REMEDIES
             for name in finding.columns
         }
+        # The scores list sets after the columns, so each name comes first in the order of X.
         in_order = [name for names in scores["columns"] for name in names]
         self.columns = [name for name in dict.fromkeys(in_order) if name in leaking]
 
@@ -98,7 +107,7 @@ class LeakageReport:
         said = ", ".join(_counted(int(counts[s]), s) for s in SEVERITIES if s in counts.index)
         lines = [f"LeakageReport of {self.n_rows} rows: {said or 'nothing found'}"]
         for row in self.table.itertuples():
-            about = f" {shown(row.columns)}:" if row.columns else ""
+            about = f" {_shown(row.columns)}:" if row.columns else ""
             lines.append(f"- {row.severity}, {row.kind}:{about} {row.evidence} {row.remedy}")
         return "\n".join(lines)
 
@@ -123,17 +132,15 @@ class LeakageReport:
         lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
         for row in self.table.itertuples(index=False):
             cells = (
-                *(row.severity, row.kind, shown(row.columns), _figure(row.score)),
+                *(row.severity, row.kind, _shown(row.columns), _figure(row.score)),
                 *(_figure(row.chance), row.evidence, row.remedy),
             )
+            # A bar in a name or a symbol would end the cell.
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join(lines)
 
 
-COLUMN_KINDS = ("determines_target", "symmetry", "cell_contents", "target_formula")
-
-
-def shown(columns):
+def _shown(columns):
     """Names of columns, the first of them where there are many."""
     names = ", ".join(str(name) for name in columns[:_SHOWN])
     more = len(columns) - _SHOWN
