@@ -51,9 +51,11 @@ class CODClient:
     max_retry_after : float, default=300.0
         Longest wait in seconds that a server's ``Retry-After`` may impose.
     connect_timeout, read_timeout : float, default=10.0, 30.0
-        Seconds to wait for a connection, and for the next bytes.
+        Seconds to wait for a connection (with each address of the server), and for the next
+        bytes.
     file_timeout : float, default=600.0
-        Seconds for one entry, its retries included.
+        Seconds for one entry, its redirects and retries included, however slowly headers or
+        body trickle in.
     max_file_size : int, default=268435456
         Bytes, after decompression; larger files are reported, not stored.
     syntax_check : bool, default=True

@@ -5,8 +5,9 @@ import zlib
 
 import gemmi
 
-_BLOCK = re.compile(rb"^\s*data_(\S+)", re.MULTILINE | re.IGNORECASE)
-_CODE = re.compile(rb"^\s*_cod_database_code\s+['\"]?(\d+)", re.MULTILINE | re.IGNORECASE)
+# Blanks of one line only: over the ends of lines, a body of them would take quadratic time.
+_BLOCK = re.compile(rb"^[ \t]*data_(\S+)", re.MULTILINE | re.IGNORECASE)
+_CODE = re.compile(rb"^[ \t]*_cod_database_code\s+['\"]?(\d+)", re.MULTILINE | re.IGNORECASE)
 _PIECE = 1 << 16
 
 
@@ -19,22 +20,28 @@ class BodyTooLargeError(BodyError):
 
 
 def gunzip(body, *, max_size):
-    """Decompress a gzip body whole, with its checksum, and never beyond `max_size` bytes."""
+    """Decompress a gzip body whole, with its checksums, and never beyond `max_size` bytes.
+
+    Like ``gzip -d``, it takes several members after one another, and zeros as padding.
+    """
     pieces, size = [], 0
-    decoder = zlib.decompressobj(wbits=31)
     try:
-        while body and not decoder.eof:
-            piece = decoder.decompress(body, max_size - size + 1)
-            size += len(piece)
-            if size > max_size:
-                raise BodyTooLargeError(f"unpacks to more than {max_size} bytes")
-            pieces.append(piece)
-            body = decoder.unconsumed_tail
+        while True:
+            decoder = zlib.decompressobj(wbits=31)
+            while body and not decoder.eof:
+                piece = decoder.decompress(body, max_size - size + 1)
+                size += len(piece)
+                if size > max_size:
+                    raise BodyTooLargeError(f"unpacks to more than {max_size} bytes")
+                pieces.append(piece)
+                body = decoder.unconsumed_tail
+            if not decoder.eof:
+                raise BodyError("truncated gzip stream")
+            body = decoder.unused_data.lstrip(b"\0")
+            if not body:
+                return b"".join(pieces)
     except zlib.error as error:
         raise BodyError(f"damaged gzip stream ({error})") from error
-    if not decoder.eof:
-        raise BodyError("truncated gzip stream")
-    return b"".join(pieces)
 
 
 def cif_problem(body, cod_id, *, syntax=True):

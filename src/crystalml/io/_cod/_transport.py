@@ -1,8 +1,12 @@
 """One URL to one checked body: requests, time and size limits, and what is tried again."""
 
+import http.client
+import io
+import threading
 import time
+from contextlib import contextmanager
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from crystalml._dependencies import import_optional
@@ -13,6 +17,7 @@ from crystalml.io._cod._pacing import Stopped, backoff_seconds, pause, retry_aft
 USER_AGENT = f"crystalml-sklearn/{__version__} (Python; scientific use of the COD)"
 
 _MISSING = (404, 410)
+_REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _PIECE = 1 << 16
 _MAX_REDIRECTS = 5
@@ -50,26 +55,74 @@ class _FaultError(Exception):
         self.retry_after = retry_after
 
 
+class _Clock(threading.local):
+    """When the attempt of this thread must have ended, and whether the user stopped the run."""
+
+    deadline = float("inf")
+    patience = 0.0
+    stop: Any = None
+
+    def seconds_left(self):
+        """Seconds that the next wait may take; raise where the time is over."""
+        if self.stop is not None and self.stop.is_set():
+            raise Stopped
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no time left")
+        return min(left, self.patience)
+
+
+class _TimedStream(io.RawIOBase):
+    """Bytes of a socket, each wait for which ends with the attempt.
+
+    A timeout of the socket alone bounds one wait. A server that sends a byte now and then,
+    within headers, chunk sizes or answers such as ``100 Continue``, would never meet it.
+    """
+
+    def __init__(self, raw, sock, clock):
+        self._raw, self._sock, self._clock = raw, sock, clock
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._sock.settimeout(self._clock.seconds_left())
+        return self._raw.readinto(buffer)
+
+    def close(self):
+        self._raw.close()
+        super().close()
+
+
+def _timed_pools(urllib3, clock):
+    """Classes of connection pools whose every read looks at the clock, by scheme."""
+
+    class TimedResponse(http.client.HTTPResponse):
+        def __init__(self, sock, *args, **options):
+            super().__init__(sock, *args, **options)
+            # Nothing was read yet, so that no byte is lost with the buffer that goes.
+            self.fp = io.BufferedReader(_TimedStream(self.fp.detach(), sock, clock))
+
+    def timed(connection, pool):
+        connection = type(connection.__name__, (connection,), {"response_class": TimedResponse})
+        return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+    return {
+        "http": timed(urllib3.connection.HTTPConnection, urllib3.HTTPConnectionPool),
+        "https": timed(urllib3.connection.HTTPSConnection, urllib3.HTTPSConnectionPool),
+    }
+
+
 class Transport:
     """Fetch bodies through one connection pool, politely."""
 
     def __init__(self, base_url, *, rules, pacer, rng, user_agent, n_workers, caller):
         self._urllib3 = import_optional("urllib3", needed_by=caller)
         self._rules, self._pacer, self._rng = rules, pacer, rng
-        self._encrypted = urlsplit(base_url).scheme == "https"
+        self._clock = _Clock()
         headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
         self._pool = self._open_pool(base_url, headers=headers, maxsize=n_workers)
-        # Redirects only: which faults to try again, and when, is decided below, because
-        # urllib3's own backoff draws from the global random generator.
-        self._redirects = self._urllib3.Retry(
-            total=None,
-            connect=0,
-            read=0,
-            redirect=_MAX_REDIRECTS,
-            status=0,
-            other=0,
-            respect_retry_after_header=False,
-        )
+        self._pool.pool_classes_by_scheme = _timed_pools(self._urllib3, self._clock)
 
     def close(self):
         """Close every idle connection."""
@@ -99,7 +152,7 @@ class Transport:
                 break
             spent += wait
             pause(wait, stop)
-        return Reply(fault.outcome, fault.status, None, attempt, str(fault))
+        return Reply(fault.outcome, fault.status, None, attempt, _printable(str(fault)))
 
     def _wait_seconds(self, attempt, fault):
         """Rest before the next attempt; a server that names a time is left alone by everyone."""
@@ -112,36 +165,62 @@ class Transport:
         return max(asked, wait)
 
     def _attempt(self, url, deadline, stop):
-        """Send one request and read its whole body."""
-        errors = self._urllib3.exceptions
-        try:
+        """Follow redirects to an answer, and read its whole body."""
+        self._clock.deadline, self._clock.stop = deadline, stop
+        self._clock.patience = self._rules.read_timeout
+        for _ in range(_MAX_REDIRECTS + 1):
+            status, headers, body = self._exchange(url)
+            if status not in _REDIRECTS:
+                return status, self._decode(headers, body)
+            url = _redirected(url, headers.get("Location"), status)
+        raise _FaultError(f"more than {_MAX_REDIRECTS} redirects", status=status)
+
+    def _exchange(self, url):
+        """Send one request, and return its status, headers and raw body."""
+        with self._faults():
+            left = self._clock.seconds_left()
+            # Redirects and what to try again are decided here: urllib3 reads the body of a
+            # redirect whatever its size, and its backoff draws from the global random generator.
             response = self._pool.request(
                 "GET",
                 url,
                 preload_content=False,
                 decode_content=False,
-                retries=self._redirects,
+                redirect=False,
+                retries=False,
                 timeout=self._urllib3.Timeout(
-                    connect=self._rules.connect_timeout, read=self._rules.read_timeout
+                    connect=min(self._rules.connect_timeout, left), read=left
                 ),
             )
-        except (errors.HTTPError, OSError) as error:
-            raise _FaultError(_describe(error)) from error
+        status, headers = response.status, response.headers
         try:
-            self._check_head(response)
-            body = self._read(response, deadline, stop)
-        except (errors.HTTPError, OSError) as error:
-            raise _FaultError(_describe(error), status=response.status) from error
+            with self._faults(status):
+                if status not in _REDIRECTS:
+                    self._check_head(response)
+                    return status, headers, self._read(response)
+                # Short pages are read, so that the connection can be used again.
+                return status, headers, response.read1(_PIECE)
         finally:
             # A body read to its end has returned its connection; any other must not be reused.
             response.close()
-        return response.status, self._decode(response, body)
+
+    @contextmanager
+    def _faults(self, status=None):
+        """Turn whatever the network and a server's bytes raise into the failure of one attempt."""
+        try:
+            yield
+        except (_FaultError, Stopped):
+            raise
+        # Any exception: what http.client and urllib3 raise over headers is an open list (such as
+        # ValueError over a number of 5,000 digits), and concerns this entry alone.
+        except Exception as error:
+            if time.monotonic() >= self._clock.deadline:
+                limit = f"time limit of {self._rules.time_limit:g} s reached"
+                raise _FaultError(limit, status=status, final=True) from error
+            raise _FaultError(_describe(error), status=status) from error
 
     def _check_head(self, response):
         """Raise unless the status and the announced size promise a body worth reading."""
-        history = response.retries.history if response.retries else ()
-        if self._encrypted and any((h.redirect_location or "")[:5] == "http:" for h in history):
-            raise _FaultError("redirected from https to http", status=response.status, final=True)
         status = response.status
         if status in _MISSING:
             raise _FaultError(f"HTTP {status}", outcome="missing", status=status, final=True)
@@ -152,32 +231,30 @@ class Transport:
                 final=status not in _TRANSIENT,
                 retry_after=response.headers.get("Retry-After"),
             )
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdigit() and int(announced) > self._rules.max_size:
-            raise self._too_large(f"has {announced} bytes", status)
+        announced, size = response.headers.get("Content-Length"), response.length_remaining
+        if size is not None and size > self._rules.max_size:
+            raise self._too_large(f"has {announced[:20]} bytes", status)
+        if announced is not None and size is None and not response.chunked:
+            # Without the length nobody could tell a whole body from a part.
+            raise _FaultError(f"malformed Content-Length {announced[:40]!r}", status=status)
 
-    def _read(self, response, deadline, stop):
-        """Read the raw body piece by piece, so that a slow or endless one can be left."""
+    def _read(self, response):
+        """Read the raw body piece by piece, so that an endless one can be left."""
         pieces, size = [], 0
         while piece := response.read1(_PIECE, decode_content=False):
             size += len(piece)
             pieces.append(piece)
-            if stop.is_set():
-                raise Stopped
             if size > self._rules.max_size:
                 raise self._too_large(f"has more than {self._rules.max_size} bytes", 200)
-            if time.monotonic() > deadline:
-                limit = f"{self._rules.time_limit:g} s"
-                raise _FaultError(f"time limit of {limit} reached", status=200, final=True)
         return b"".join(pieces)
 
-    def _decode(self, response, body):
+    def _decode(self, headers, body):
         """Undo the content encoding that the request allowed."""
-        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        encoding = headers.get("Content-Encoding", "identity").strip().lower()
         if encoding in ("identity", ""):
             return body
         if encoding not in ("gzip", "x-gzip"):
-            raise _FaultError(f"content encoding {encoding!r} was not asked for", status=200)
+            raise _FaultError(f"content encoding {encoding[:40]!r} was not asked for", status=200)
         try:
             return gunzip(body, max_size=self._rules.max_size)
         except BodyTooLargeError as error:
@@ -200,8 +277,30 @@ class Transport:
         return self._urllib3.PoolManager(**options)
 
 
+def _redirected(url, location, status):
+    """Return the address that a redirect names; never from https to anything else."""
+    if location is None:
+        raise _FaultError(f"HTTP {status} without a Location", status=status, final=True)
+    try:
+        target = urljoin(url, location)
+        scheme, host = urlsplit(target).scheme, urlsplit(target).hostname
+    except ValueError:
+        scheme, host = "", None
+    if scheme not in ("http", "https") or not host:
+        text = f"redirected to what is no web address ({location[:60]!r})"
+        raise _FaultError(text, status=status)
+    if scheme == "http" and urlsplit(url).scheme == "https":
+        raise _FaultError("redirected from https to http", status=status, final=True)
+    return target
+
+
 def _describe(error):
     """One line on a network error, without the repr of connection objects."""
     cause = getattr(error, "reason", None) or error
     text = str(cause).rpartition(">: ")[2] or str(cause)
-    return f"{type(cause).__name__}: {text}"[:300]
+    return f"{type(cause).__name__}: {text[:250]}"
+
+
+def _printable(text):
+    """Replace characters that would move the cursor or colour a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
