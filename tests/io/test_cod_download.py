@@ -294,6 +294,27 @@ def test_a_torn_manifest_is_tolerated(server, tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"http_status": "four hundred"},
+        {"http_status": 1 << 70},
+        {"outcome": ["missing"]},
+        {"outcome": "lost"},
+        {"error": {"a": 1}},
+        {"cod_id": float(FIRST)},
+        {"cod_id": [FIRST]},
+        {"nested": None},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_a_record_that_makes_no_sense_is_used_without_it(server, tmp_path, changes):
+    record = {"cod_id": FIRST, "outcome": "missing", "http_status": 404, "error": "HTTP 404"}
+    line = json.dumps(record | changes).replace("null", "[" * 50_000)
+    (tmp_path / "manifest.jsonl").write_text(line + "\n")
+    assert client(server).download([FIRST], tmp_path).counts == {"downloaded": 1}
+
+
 def test_offline_never_opens_a_socket(server, tmp_path, monkeypatch):
     client(server).download([FIRST], tmp_path)
 
@@ -487,7 +508,7 @@ for name in pathlib.Path(files_from).read_text().split():
     path = dest / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cod_server.cif(cod_id) if cod_id % 10 != 7 else b"<html>oops")
-print("rsync error: some files could not be transferred", file=sys.stderr)
+print("rsync error: \x1b[2Jsome files could not be transferred", file=sys.stderr)
 sys.exit({status})
 """
 
@@ -520,6 +541,7 @@ def test_rsync_brings_a_list_of_files_that_are_checked_like_any(
     absent = "missing" if status == 23 else "failed"
     assert report.counts == {"downloaded": 8, absent: 1, "invalid": 1}
     assert server.requests == []
+    assert report.problems["error"].map(str.isprintable).all()
     good = [i for i in ids if i not in (1000044, 1000047)]
     assert_good_files(dest, good)
     assert files_in(dest) == {*map(path_of, good), "manifest.jsonl"}
@@ -528,6 +550,17 @@ def test_rsync_brings_a_list_of_files_that_are_checked_like_any(
     again = shy.download(good, dest, method="rsync")
     assert again.counts == {"verified": 8}
     assert log.read_text() == arguments, "a second run does not call rsync"
+
+
+@needs_scripts
+def test_rsync_that_brings_too_much_is_told_from_one_that_brings_rubbish(
+    server, tmp_path, monkeypatch
+):
+    install_fake_rsync(tmp_path, monkeypatch, status=0)
+    short = client(server, rsync_url="rsync://127.0.0.1/cif/", max_file_size=100)
+    report = short.download([1000041, 1000047], tmp_path / "dest", method="rsync")
+    assert report.counts == {"invalid": 1, "too_large": 1}
+    assert "max_file_size is 100" in report.table.loc[0, "error"]
 
 
 @needs_scripts
@@ -574,10 +607,18 @@ def test_parameters_are_checked(parameter, value):
         CODClient(**{parameter: value})
 
 
-@pytest.mark.parametrize("url", ["ftp://x/", "file:///etc/", "www.crystallography.net", None])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/", "file:///etc/", "www.crystallography.net", "http://[::1/", None]
+)
 def test_only_web_addresses_are_taken(url):
     with pytest.raises(InvalidInputError, match="base_url"):
         CODClient(url)
+
+
+@pytest.mark.parametrize("agent", ["me\r\nX: y", "J\u00f6rg", 5])
+def test_a_user_agent_is_one_line_of_ascii(agent):
+    with pytest.raises(InvalidInputError, match="user_agent is"):
+        CODClient(user_agent=agent)
 
 
 def test_choices_are_checked(server, tmp_path):

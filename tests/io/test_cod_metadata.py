@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import time
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -10,7 +12,7 @@ import pandas as pd
 import pytest
 
 from crystalml._schema import TABLE_COLUMNS
-from crystalml.exceptions import DownloadError, InvalidInputError, SchemaError
+from crystalml.exceptions import CrystalmlWarning, DownloadError, InvalidInputError, SchemaError
 from crystalml.io import CODClient, clean_cod_metadata
 from crystalml.io._cod._columns import COD_COLUMNS
 from crystalml.io._cod._search import hill_formula, search_queries
@@ -116,6 +118,86 @@ def test_sodium_nitride_survives_a_csv(tmp_path):
         assert table["mineral"].tolist() == ["Halite", None]
         assert table["temperature"].tolist() == [293.0, 100.0]
         assert table["is_disordered"].tolist() == [False, True]
+
+
+HUGE = {
+    "file": ["99999999999999999999", "1e30", "9" * 5000, "42", "1000041.5", "\u0661\u0660" * 4],
+    "year": ["1e30", "-1e300", "99999999999999999999", "9" * 5000, "inf"],
+    "a": ["1e999", "nan", "5.64(2", "5,64"],
+    "duplicateof": ["1e25", "1e18"],
+}
+
+
+@pytest.mark.parametrize(("column", "value"), [(c, v) for c in HUGE for v in HUGE[c]])
+def test_a_value_beyond_its_column_loses_neither_the_row_nor_the_others(column, value):
+    wrong = HALITE | {"file": "1000042", column: value}
+    for table in (frame(HALITE, wrong), as_csv(HALITE, wrong)):
+        cleaned = clean_cod_metadata(table, require_cell=False, max_missing=None)
+        assert cleaned.unreadable == {column: 1}
+        assert cleaned.table["cod_id"].tolist()[0] == 1000041
+        assert len(cleaned.table) == 2
+        assert cleaned.table[COD_COLUMNS[column][0]].isna().tolist()[1]
+
+
+def test_numbers_that_python_holds_and_columns_do_not():
+    rows = [10**400, Decimal("5.64"), complex(1, 2), b"x", pd.Timestamp("2020-01-01"), [5], True]
+    table = pd.DataFrame({"file": [1000041] * len(rows), "celltemp": pd.Series(rows, dtype=object)})
+    cleaned = clean_cod_metadata(
+        table, require_cell=False, exclude_duplicates=False, max_missing=None
+    )
+    assert cleaned.unreadable == {"celltemp": 5}
+    assert cleaned.table["cell_temperature"].dropna().tolist() == [5.64, 1.0]
+
+
+@pytest.mark.parametrize(("length", "flagged"), [("1e-300", True), ("1e300", True)])
+def test_cells_of_impossible_size_are_flagged_without_a_warning(length, flagged):
+    wrong = HALITE | dict.fromkeys("abc", length)
+    table = clean_cod_metadata(frame(wrong), require_cell=False).table
+    assert (table["status"].tolist() == ["error"]) == flagged
+
+
+@pytest.mark.parametrize("kind", ["object", "float64", "category", "Int64"])
+def test_columns_of_text_may_be_empty_or_numbers(kind):
+    names = {n: column for n, (column, dtype) in COD_COLUMNS.items() if dtype == "object"}
+    options = {"max_missing": None, "drop_identifiers": False, "exclude_on_hold": False}
+    for value, text in ((None, None), (17, "17")):
+        columns = {n: pd.Series([value, value], dtype=kind) for n in names}
+        table = clean_cod_metadata(frame(HALITE, NITRIDE).assign(**columns), **options).table
+        for column in set(names.values()) - {"spacegroup_hall", "spacegroup_hm"}:
+            assert table[column].tolist() == [text, text], column
+
+
+def test_names_of_the_schema_are_not_taken_from_undocumented_columns():
+    table = frame(HALITE).drop(columns=["celltemp", "diffrtemp"])
+    table = table.assign(temperature="hot", v_formula="big", cod_id="x", spacegroup_number="?")
+    cleaned = clean_cod_metadata(table, drop_identifiers=False, max_missing=None).table
+    assert cleaned["cod_id"].tolist() == [1000041]
+    assert cleaned["temperature"].isna().all()
+    assert cleaned["unmapped_temperature"].tolist() == ["hot"]
+    assert cleaned["unmapped_cod_id"].tolist() == ["x"]
+
+
+def test_a_row_with_too_many_values_keeps_its_id_and_the_others_theirs(tmp_path):
+    lines = as_csv(*(HALITE | {"file": str(1000041 + k)} for k in range(3))).splitlines()
+    for row in (1, 2, 3):
+        body = b"\n".join([*lines[:row], lines[row] + b",more,and more", *lines[row + 1 :]])
+        path = tmp_path / "selection.csv"
+        path.write_bytes(body)
+        for source in (body, path):
+            with pytest.warns(CrystalmlWarning, match=r"1 of 3 rows .*only the id"):
+                table = clean_cod_metadata(source, require_cell=False).table
+            assert table["cod_id"].tolist() == [1000041, 1000042, 1000043]
+            assert table["status"].value_counts().to_dict() == {"ok": 2, "incomplete": 1}
+    trailing = b"\n".join(line + b"," for line in lines[1:])
+    table = clean_cod_metadata(lines[0] + b"\n" + trailing).table
+    assert table["cod_id"].tolist() == [1000041, 1000042, 1000043]
+
+
+def test_text_of_blanks_takes_no_quadratic_time():
+    blanks = "- Cl" + " " * 200_000 + "Na -"
+    began = time.process_time()
+    clean_cod_metadata(frame(HALITE | {"formula": blanks, "sg": blanks, "method": blanks}))
+    assert time.process_time() - began < 2
 
 
 def test_sparse_columns_and_identifiers_are_dropped_and_named():
@@ -306,12 +388,85 @@ def test_no_hits_are_an_empty_table_of_the_schema(server):
         (200, b"Query failed", "not a CSV table"),
         (500, b"", "HTTP 500"),
         (404, b"", "HTTP 404"),
+        (200, b"\xff\xfe\x00", "not a CSV table"),
+        (200, as_csv(HALITE) + b"<br /><b>Fatal error</b>: memory", "breaks off with an HTML"),
+        (200, as_csv(HALITE)[:-1] + b',"torn', "not a whole CSV table"),
+        (200, b"file" + b",a" * 2_000, "columns or more"),
+        (200, b'file,"' + b"a" * 2_000_000, "not a CSV table"),
+        (200, b"file" + (b',"' + b"a" * 100_000 + b'"') * 20, "columns or more"),
     ],
 )
 def test_an_answer_that_is_no_table_is_one_clear_error(server, status, body, said):
     server.answers["*"] = (status, body)
     with pytest.raises(DownloadError, match=said):
         client(server).search(text="halite")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b'[{"file": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]", "nested too deeply"),
+        (b'{"file": 1000041}', "not a JSON list"),
+        (b'[{"file": 1000041}, 7]', "not a JSON list"),
+        (b'[{"file": 1000041}', "not a JSON list"),
+        (b'"x"', "not a JSON list"),
+        (b"null", "not a JSON list"),
+        (b"\x00\xff", "not a JSON list"),
+        (json.dumps([{"file": 1000041, **{f"c{k}": 1 for k in range(2000)}}]).encode(), "columns"),
+    ],
+    ids=range(9),
+)
+def test_json_that_is_no_table_is_one_clear_error(server, body, said):
+    server.answers["*"] = (200, body)
+    with pytest.raises(DownloadError, match=said):
+        client(server).search(text="halite", response_format="json")
+
+
+def test_values_of_json_that_no_column_holds_lose_no_row(server, tmp_path):
+    odd = [
+        '{"file": 1000041, "year": 1e30, "title": "half of a pair: \\ud800", "a": 5.64}',
+        '{"file": "1000042", "title": {"nested": [1]}, "\\udfff": 1, "formula": ["- N -"]}',
+        '{"file": ' + "9" * 5000 + ', "Z": NaN, "a": Infinity}',
+        '{"file": null, "celltemp": true}',
+    ]
+    server.answers["*"] = (200, f"[{','.join(odd)}]".encode() + b"")
+    with pytest.warns(CrystalmlWarning, match=r"do not belong.*'file': 1") as caught:
+        table = client(server).search(text="x", response_format="json")
+    assert len(caught) == 1
+    assert table["cod_id"].tolist()[:2] == [1000041, 1000042]
+    assert table["cod_id"].isna().sum() == 2
+    assert table["title"].tolist() == ["half of a pair: ?", '{"nested": ["1"]}', None, None]
+    table.to_csv(tmp_path / "found.csv")
+    with pytest.raises(InvalidInputError, match="no COD id"):
+        client(server).download(table, tmp_path)
+
+
+def test_a_byte_that_is_no_utf_8_costs_one_letter(server):
+    rows = [HALITE | {"mineral": "Cr\u00e9edite"}]
+    for form, body in (("csv", as_csv(*rows)), ("json", json.dumps(rows).encode())):
+        body = body.replace("\u00e9".encode(), b"\xe9").replace(b"\\u00e9", b"\xe9")
+        server.answers["*"] = (200, body)
+        table = client(server).search(text="x", response_format=form)
+        assert table["mineral"].tolist() == ["Cr\ufffdedite"]
+
+
+def test_a_search_tries_again_after_half_a_table(server):
+    """The second answer to the same query is whole."""
+    bodies = [as_csv(HALITE)[:-1] + b',"torn', as_csv(HALITE)]
+    server.answers = Answers(bodies)
+    assert client(server).search(text="x")["cod_id"].tolist() == [1000041]
+
+
+class Answers(dict):
+    """One body after another, whatever is asked for."""
+
+    def __init__(self, bodies):
+        super().__init__()
+        self.bodies = iter(bodies)
+
+    def get(self, *_):
+        return 200, next(self.bodies)
 
 
 def test_search_terms_in_the_words_of_the_cod():

@@ -27,9 +27,22 @@ def check_choice(name, value, allowed):
 
 def check_url(url):
     """Return the address with a slash at its end."""
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
         raise InvalidInputError(
             f"CODClient: base_url is {url!r}; give an http or https address, such as {COD_URL!r}."
         )
     return url if url.endswith("/") else url + "/"
+
+
+def check_user_agent(text):
+    """Return the text if it can stand in a header."""
+    if not isinstance(text, str) or not (text.isascii() and text.isprintable()):
+        raise InvalidInputError(
+            f"CODClient: user_agent is {text!r}; give a line of printable ASCII characters."
+        )
+    return text

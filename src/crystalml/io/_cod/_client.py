@@ -2,6 +2,7 @@
 
 import random
 import threading
+import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,13 +13,19 @@ import pandas as pd
 
 from crystalml._progress import progress_bar
 from crystalml._typing import PathLike, Progress
-from crystalml.exceptions import DownloadError
-from crystalml.io._cod._checks import COD_URL, check_choice, check_number, check_url
-from crystalml.io._cod._columns import map_cod_columns, read_cod_table
+from crystalml.exceptions import CrystalmlWarning, DownloadError
+from crystalml.io._cod._checks import (
+    COD_URL,
+    check_choice,
+    check_number,
+    check_url,
+    check_user_agent,
+)
+from crystalml.io._cod._columns import map_cod_columns
 from crystalml.io._cod._ids import check_cod_ids, split_cod_ids
 from crystalml.io._cod._pacing import Pacer
 from crystalml.io._cod._report import CODDownloadReport
-from crystalml.io._cod._search import answer_problem, keep_matching, parse_answer, search_queries
+from crystalml.io._cod._search import keep_matching, read_answer, search_queries
 from crystalml.io._cod._session import DownloadSession
 from crystalml.io._cod._transport import USER_AGENT, TransferRules, Transport
 
@@ -144,7 +151,7 @@ class CODClient:
         self.offline = offline
         own = self.base_url == COD_URL
         self.rsync_url = (COD_RSYNC_URL if own else None) if rsync_url == "auto" else rsync_url
-        self.user_agent = user_agent or USER_AGENT
+        self.user_agent = check_user_agent(user_agent or USER_AGENT)
         self.progress = progress
         self._pacer = Pacer(self.delay)
         self._rng = random.Random(random_state)  # noqa: S311 - jitter is no secret
@@ -249,8 +256,15 @@ class CODClient:
         raw = self._search_raw(terms, form=response_format)
         if not raw:
             raw = [pd.DataFrame({"file": pd.Series(dtype=object)})]
-        table, _ = map_cod_columns(pd.concat(raw, ignore_index=True), source=self.base_url)
-        table = table.drop_duplicates("cod_id", ignore_index=True)
+        table, unreadable = map_cod_columns(pd.concat(raw, ignore_index=True), source=self.base_url)
+        if unreadable:
+            message = (
+                "CODClient.search: the answer has values that do not belong into their columns, "
+                f"missing in the table: {unreadable} (column: values)."
+            )
+            warnings.warn(message, CrystalmlWarning, stacklevel=2)
+        repeated = table["cod_id"].duplicated() & table["cod_id"].notna()
+        table = table[~repeated].reset_index(drop=True)
         return keep_matching(table, terms, caller="CODClient.search")
 
     def download(
@@ -327,18 +341,24 @@ class CODClient:
         queries = search_queries(terms, caller="CODClient.search")
         if self.offline:
             raise DownloadError("CODClient.search: the client is offline; search needs the server.")
-        transport, never = self.open_transport("CODClient"), threading.Event()
-        answers = []
+        transport, never, tables = self.open_transport("CODClient"), threading.Event(), []
+
+        def problem(body):
+            try:
+                tables.append(read_answer(body, form=form))
+            except ValueError as error:
+                return str(error)
+            return None
+
         try:
             for query in progress_bar(queries, enabled=self.progress, description="COD search"):
                 url = urljoin(self.base_url, "result") + "?" + urlencode({**query, "format": form})
-                reply = transport.fetch(url, lambda b: answer_problem(b, form=form), stop=never)
+                reply = transport.fetch(url, problem, stop=never)
                 if reply.body is None:
                     raise DownloadError(
                         f"CODClient.search: no answer from {self.base_url} after "
                         f"{reply.attempts} attempts ({reply.error}). Try again later."
                     )
-                answers.append(parse_answer(reply.body, form=form))
         finally:
             transport.close()
-        return [read_cod_table(answer) for answer in answers if answer is not None]
+        return [table for table in tables if table is not None]

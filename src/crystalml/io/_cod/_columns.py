@@ -1,7 +1,10 @@
 """What the columns of COD's own tables mean, and how they become the column schema."""
 
-from io import BytesIO
+import csv
+import warnings
+from io import BytesIO, StringIO
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,8 @@ from crystalml.crystallography import (
     crystal_system,
     find_spacegroup,
 )
-from crystalml.exceptions import SchemaError
+from crystalml.exceptions import CrystalmlWarning, SchemaError
+from crystalml.io._cod._ids import parse_cod_id
 
 # COD column -> (column here, pandas dtype). The MySQL table `data` of the COD, as its CSV and
 # JSON serve it: https://wiki.crystallography.net/cod_mysql_schema. Note the two volumes.
@@ -96,45 +100,75 @@ IDENTIFIER_COLUMNS = (
 _MISSING = ("", "NULL", "\\N", "?", ".")
 
 
+# Integers beyond this are not exact as floating-point numbers, through which they are read.
+_LARGEST_INTEGER = 2**53
+
+
 def read_cod_table(source):
     """Read a COD selection (CSV path, CSV bytes, DataFrame) as text, nothing interpreted.
 
     Raises
     ------
     SchemaError
-        If there is neither a column ``file``, COD's name of the id, nor ``cod_id``, ours.
+        If there is neither a column ``file``, COD's name of the id, nor ``cod_id``, ours, or a
+        name of a column occurs twice.
     """
-    if isinstance(source, pd.DataFrame):
-        raw = source
-    else:
-        if isinstance(source, bytes):
-            source = BytesIO(source)
-        raw = _read_csv(source)
+    raw = source if isinstance(source, pd.DataFrame) else _read_csv(source)
     if "file" not in raw.columns and "cod_id" not in raw.columns:
         seen = ", ".join(map(repr, list(raw.columns)[:5]))
         raise SchemaError(
             f"clean_cod_metadata: there is no column 'file' with the COD id (columns: {seen}, "
             "...). Give a selection as the COD serves it, CSV or JSON with its own column names."
         )
+    if not raw.columns.is_unique:
+        twice = raw.columns[raw.columns.duplicated()][0]
+        raise SchemaError(f"clean_cod_metadata: column {twice!r} occurs twice; remove one of them.")
     return raw
 
 
 def _read_csv(source):
     """Read every value as text."""
     try:
-        return pd.read_csv(
-            source,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            encoding="utf-8",
-            encoding_errors="replace",
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                BytesIO(source) if isinstance(source, bytes) else source,
+                dtype=str,
+                index_col=False,
+                keep_default_na=False,
+                na_filter=False,
+                encoding="utf-8",
+                encoding_errors="replace",
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+        try:
+            return _read_ragged_csv(source)
+        except (csv.Error, StopIteration):
+            raise SchemaError(
+                f"clean_cod_metadata: the selection is no CSV table ({error}). Save it again from "
+                "the COD as CSV, or give a DataFrame."
+            ) from error
+
+
+def _read_ragged_csv(source):
+    """Read a table with rows longer than its header; nothing but the id of these is believed."""
+    body = source if isinstance(source, bytes) else Path(source).read_bytes()
+    reader = csv.reader(StringIO(body.decode("utf-8-sig", "replace"), newline=""), strict=True)
+    header = next(reader)
+    rows, misfits = [], []
+    for row in reader:
+        if any(row[len(header) :]):
+            misfits.append(reader.line_num)
+            del row[1:]
+        if row:
+            rows.append((row + [""] * len(header))[: len(header)])
+    if misfits:
+        message = (
+            f"clean_cod_metadata: {len(misfits)} of {len(rows)} rows have more values than the "
+            f"table has columns (first: line {misfits[0]}); only the id of these was read."
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SchemaError(
-            f"clean_cod_metadata: the selection is no CSV table ({error}). Save it again from "
-            "the COD as CSV, or give a DataFrame."
-        ) from error
+        warnings.warn(message, CrystalmlWarning, stacklevel=2)
+    return pd.DataFrame(rows, columns=header, dtype=object)
 
 
 def map_cod_columns(raw, *, source="COD"):
@@ -146,22 +180,18 @@ def map_cod_columns(raw, *, source="COD"):
     -------
     table : DataFrame
         Every column of the schema in its order, then the extras; columns that COD does not
-        document keep their names.
+        document keep their names, unless the schema uses them: ``unmapped_temperature``.
     unreadable : dict of str to int
-        COD column -> values that are no number where a number belongs; they are missing in
-        `table`.
+        COD column -> values that are not what belongs there; they are missing in `table`.
     """
     if "file" not in raw.columns:
-        return _restore(raw), {}
+        return _restore(raw)
+    reserved = {*TABLE_COLUMNS, *(target for target, _ in COD_COLUMNS.values())}
     columns, unreadable = {}, {}
     for name in raw.columns:
-        target, dtype = COD_COLUMNS.get(name, (name, "object"))
-        values = _plain_text(raw[name])
-        if dtype != "object":
-            values, bad = _numbers(values, dtype)
-            if bad:
-                unreadable[name] = bad
-        columns[target] = values
+        other = f"unmapped_{name}" if name in reserved else name
+        target, dtype = COD_COLUMNS.get(name, (other, None))
+        columns[target] = _typed(raw[name], name, target, dtype, unreadable)
     extras = pd.DataFrame(columns, index=raw.index).reset_index(drop=True)
     _derive(extras, source=str(source) if isinstance(source, str | PathLike) else "COD")
     ordered = [*TABLE_COLUMNS, *(name for name in extras if name not in TABLE_COLUMNS)]
@@ -174,40 +204,79 @@ def map_cod_columns(raw, *, source="COD"):
 def _restore(table):
     """Give a mapped table its types back, which CSV has turned into text."""
     dtypes = dict(COD_COLUMNS.values()) | {n: c.dtype for n, c in TABLE_COLUMNS.items()}
-    table = table.reset_index(drop=True)
+    table, unreadable = table.reset_index(drop=True), {}
     for name in table.columns:
-        values, dtype = _plain_text(table[name]), dtypes.get(name, "object")
-        if dtype in ("float64", "Int64"):
-            values, _ = _numbers(values, dtype)
-        elif dtype == "boolean":
-            values = values.map({"True": True, "False": False, True: True, False: False})
-            values = values.astype(dtype)
-        table[name] = values
+        table[name] = _typed(table[name], name, name, dtypes.get(name), unreadable)
     if "status" not in table:
         _derive_cell(table)
     for name in ("temperature", "pressure", "formula", "spacegroup_number"):
         if name not in table:
             table[name] = _missing(TABLE_COLUMNS[name].dtype, len(table))
     table["flags"] = table["flags"].fillna("") if "flags" in table else ""
-    return table
+    return table, unreadable
 
 
-def _plain_text(values):
-    """Object column of stripped text (numbers left alone), None where COD has no value."""
-    if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
+def _typed(values, name, target, dtype, unreadable):
+    """Return a column with its type, and count the values that are not what belongs there."""
+    if dtype is None:
+        return _plain(values)
+    if dtype == "object":
+        return _each(_as_text, _plain(values))
+    values = _plain(values)
+    if dtype == "boolean":
+        known = {"True": True, "False": False, "1": True, "0": False}
+        typed = _each(_as_text, values).map(known).astype(dtype)
+    elif target == "cod_id":
+        typed = _each(parse_cod_id, values).astype("Int64")
+    else:
+        typed = pd.to_numeric(_each(_as_number, values), errors="coerce").astype("float64")
+        typed = typed.where(np.isfinite(typed))
+        if dtype == "Int64":
+            typed = typed.where((typed % 1 == 0) & (typed.abs() <= _LARGEST_INTEGER)).astype(dtype)
+    bad = int((typed.isna() & values.notna()).sum())
+    if bad:
+        unreadable[name] = bad
+    return typed
+
+
+def _plain(values):
+    """Object column of stripped text and other single values, None where COD has no value."""
+    if values.dtype.kind in "iufb":
         return values
     values = values.astype(object).where(values.notna(), None)
-    values = values.map(lambda v: v.strip() if isinstance(v, str) else v, na_action=None)
-    return values.where(~values.isin(_MISSING), None)
+    return _each(_plain_value, values)
 
 
-def _numbers(values, dtype):
-    """Return the column as numbers, and how many values were none."""
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    numbers = numbers.where(np.isfinite(numbers))
-    if dtype == "Int64":
-        numbers = numbers.where(numbers % 1 == 0)
-    return numbers.astype(dtype), int((numbers.isna() & values.notna()).sum())
+def _each(function, values):
+    """Apply `function` to every value, and keep what it returns: pandas would infer a type."""
+    return pd.Series([function(v) for v in values.tolist()], index=values.index, dtype=object)
+
+
+def _plain_value(value):
+    """Strip text; None for the COD's ways to write no value."""
+    if isinstance(value, str):
+        value = value.strip()
+        return None if value in _MISSING else value
+    return value
+
+
+def _as_text(value):
+    """Return the value of a column of text, which pandas may have read as numbers."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float | np.floating):
+        return None if np.isnan(value) else f"{value:.15g}"
+    return None if value is pd.NA else str(value)
+
+
+def _as_number(value):
+    """Return what pandas can read as a number, or as the sign that there is none."""
+    if value is None or isinstance(value, str | float):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return "no number"
 
 
 def _missing(dtype, n_rows):
@@ -226,7 +295,7 @@ def _derive(table, *, source):
     for name in ("formula", "calculated_formula", "cell_formula"):
         if name in table:
             # COD writes sums between dashes: "- Na N -".
-            table[name] = table[name].str.replace(r"^-\s+|\s+-$", "", regex=True)
+            table[name] = table[name].str.replace(r"^-\s+|(?<!\s)\s+-$", "", regex=True)
             table[name] = table[name].where(table[name].notna(), None)
     _derive_cell(table)
     _derive_spacegroup(table)

@@ -96,3 +96,8 @@ def _identifiers_parsed(body):
         return f"truncated or damaged CIF ({reason[:120]})", None
     codes = (gemmi.cif.as_string(b.find_value("_cod_database_code") or "") for b in blocks)
     return {block.name for block in blocks}, {code for code in codes if code}
+
+
+def printable(text):
+    """Replace characters that would move the cursor or colour a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

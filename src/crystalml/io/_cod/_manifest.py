@@ -3,6 +3,8 @@
 import time
 
 from crystalml.exceptions import DownloadError
+from crystalml.io._cod._ids import parse_cod_id
+from crystalml.io._cod._report import OUTCOMES
 from crystalml.io._manifest import AppendOnlyManifest, ManifestBusyError
 
 MANIFEST_NAME = "manifest.jsonl"
@@ -29,8 +31,18 @@ class Manifest(AppendOnlyManifest):
 
     def last_records(self):
         """Last readable record of each COD id."""
-        return {
-            record["cod_id"]: record
-            for record in self.records()
-            if isinstance(record.get("cod_id"), int) and isinstance(record.get("outcome"), str)
-        }
+        return {record["cod_id"]: record for record in self.records() if _is_outcome(record)}
+
+
+def _is_outcome(record):
+    """Whether a record has the fields of an outcome; the file may come from elsewhere."""
+    cod_id, outcome = record.get("cod_id"), record.get("outcome")
+    status, error = record.get("http_status"), record.get("error")
+    return (
+        type(cod_id) is int
+        and parse_cod_id(cod_id) is not None
+        and isinstance(outcome, str)
+        and outcome in OUTCOMES
+        and (status is None or (type(status) is int and 0 <= status < 1000))
+        and (error is None or isinstance(error, str))
+    )

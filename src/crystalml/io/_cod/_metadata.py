@@ -33,7 +33,8 @@ class CleanedMetadata:
     filters : DataFrame
         One row per filter in the order applied: ``filter``, ``removed`` and ``left`` (rows).
     unreadable : dict of str to int
-        COD column -> values that were no number where a number belongs.
+        COD column -> values that do not belong into it, such as a text or 1e30 for a year, or
+        an id that is none. They are missing in `table`.
 
     Examples
     --------
@@ -117,6 +118,9 @@ def clean_cod_metadata(
     -----
     COD's ``vol`` is the cell volume and becomes ``volume``; COD's ``volume`` is that of the
     journal and becomes ``journal_volume``.
+
+    One bad value costs itself alone: it is missing in the table, and counted in `unreadable`. Of a
+    row with more values than the table has columns only the id is kept, with a warning.
 
     References
     ----------

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from crystalml.exceptions import MissingDependencyError
+from crystalml.io._cod._content import printable
 from crystalml.io._cod._ids import cod_relative_path
 
 # Exit codes after which whatever arrived is complete: some files were not there (23) or
@@ -81,6 +82,9 @@ def _one_batch(program, ids, source, store, timeout):
 def _take(cod_id, path, store, *, finished, complaint):
     """Check one file that rsync brought, and say what became of it."""
     if path.is_file() and not path.is_symlink():
+        if path.stat().st_size > store.max_size:
+            error = f"has {path.stat().st_size} bytes; max_file_size is {store.max_size}"
+            return {"outcome": "too_large", "attempts": 1, "error": error}
         problem, size, digest = store.adopt(cod_id, path)
         if problem is None:
             return {"outcome": "downloaded", "bytes": size, "sha256": digest, "attempts": 1}
@@ -93,4 +97,4 @@ def _take(cod_id, path, store, *, finished, complaint):
 def _last_line(text):
     """Last line that says something."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    return printable(lines[-1][:300]) if lines else ""

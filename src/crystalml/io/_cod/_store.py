@@ -24,7 +24,7 @@ class Store:
     def __init__(self, folder, *, max_size, syntax):
         self.folder = Path(folder)
         self.staging = self.folder / STAGING_NAME
-        self._max_size, self._syntax = max_size, syntax
+        self.max_size, self._syntax = max_size, syntax
 
     def clear(self):
         """Remove the staging area with whatever an interrupted run left in it."""
@@ -79,8 +79,8 @@ class Store:
 
     def _inspect(self, cod_id, path):
         """Return (problem, body) of a file on disk."""
-        if path.stat().st_size > self._max_size:
-            return f"larger than {self._max_size} bytes", b""
+        if path.stat().st_size > self.max_size:
+            return f"larger than {self.max_size} bytes", b""
         body = path.read_bytes()
         return self.problem(cod_id, body), body
 

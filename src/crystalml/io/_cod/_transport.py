@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from crystalml._dependencies import import_optional
 from crystalml._version import __version__
-from crystalml.io._cod._content import BodyError, BodyTooLargeError, gunzip
+from crystalml.io._cod._content import BodyError, BodyTooLargeError, gunzip, printable
 from crystalml.io._cod._pacing import Stopped, backoff_seconds, pause, retry_after_seconds
 
 USER_AGENT = f"crystalml-sklearn/{__version__} (Python; scientific use of the COD)"
@@ -152,7 +152,7 @@ class Transport:
                 break
             spent += wait
             pause(wait, stop)
-        return Reply(fault.outcome, fault.status, None, attempt, _printable(str(fault)))
+        return Reply(fault.outcome, fault.status, None, attempt, printable(str(fault)))
 
     def _wait_seconds(self, attempt, fault):
         """Rest before the next attempt; a server that names a time is left alone by everyone."""
@@ -299,8 +299,3 @@ def _describe(error):
     cause = getattr(error, "reason", None) or error
     text = str(cause).rpartition(">: ")[2] or str(cause)
     return f"{type(cause).__name__}: {text[:250]}"
-
-
-def _printable(text):
-    """Replace characters that would move the cursor or colour a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
