@@ -81,7 +81,8 @@ class CODClient:
     random_state : int or None, default=None
         Seed of the backoff jitter, the only random thing here.
     progress : bool or "auto", default="auto"
-        Whether to show progress bars; ``"auto"`` shows them on a terminal.
+        Whether to show progress bars; ``"auto"`` shows them on a terminal and in
+        Jupyter. In a log, True writes a few plain lines.
 
     Raises
     ------
