@@ -7,31 +7,24 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pandas as pd
 
 from crystalml._progress import progress_bar
 from crystalml._typing import PathLike, Progress
-from crystalml.exceptions import CrystalmlWarning, DownloadError
-from crystalml.io._cod._checks import (
-    COD_URL,
-    check_choice,
-    check_number,
-    check_url,
-    check_user_agent,
-)
-from crystalml.io._cod._columns import map_cod_columns
+from crystalml.exceptions import CrystalmlWarning, DownloadError, InvalidInputError
+from crystalml.io._cod._download import DownloadSession
 from crystalml.io._cod._ids import check_cod_ids, split_cod_ids
-from crystalml.io._cod._pacing import Pacer
-from crystalml.io._cod._report import CODDownloadReport
+from crystalml.io._cod._metadata import map_cod_columns
 from crystalml.io._cod._search import keep_matching, read_answer, search_queries
-from crystalml.io._cod._session import DownloadSession
-from crystalml.io._cod._transport import USER_AGENT, TransferRules, Transport
+from crystalml.io._cod._store import CODDownloadReport
+from crystalml.io._cod._transport import USER_AGENT, Pacer, TransferRules, Transport
 
 # A number, or the lowest and the highest; None is no bound.
 _Range: TypeAlias = float | tuple[float | None, float | None] | None
 
+COD_URL = "https://www.crystallography.net/cod/"
 COD_RSYNC_URL = "rsync://www.crystallography.net/cif/"
 
 
@@ -130,29 +123,29 @@ class CODClient:
         random_state: int | None = None,
         progress: Progress = "auto",
     ) -> None:
-        self.base_url = check_url(base_url)
-        self.n_workers = check_number("n_workers", n_workers, Integral, 1, 32)
+        self.base_url = _check_url(base_url)
+        self.n_workers = _check_number("n_workers", n_workers, Integral, 1, 32)
         self.stop_after_failures = (
             None
             if stop_after_failures is None
-            else check_number("stop_after_failures", stop_after_failures, Integral, 1)
+            else _check_number("stop_after_failures", stop_after_failures, Integral, 1)
         )
         self.rules = TransferRules(
-            max_attempts=check_number("max_attempts", max_attempts, Integral, 1, 100),
-            backoff=check_number("backoff", backoff, Real, 0),
-            max_backoff=check_number("max_backoff", max_backoff, Real, 0),
-            max_retry_after=check_number("max_retry_after", max_retry_after, Real, 0),
-            connect_timeout=check_number("connect_timeout", connect_timeout, Real, 0.001),
-            read_timeout=check_number("read_timeout", read_timeout, Real, 0.001),
-            time_limit=check_number("file_timeout", file_timeout, Real, 0.001),
-            max_size=check_number("max_file_size", max_file_size, Integral, 1),
+            max_attempts=_check_number("max_attempts", max_attempts, Integral, 1, 100),
+            backoff=_check_number("backoff", backoff, Real, 0),
+            max_backoff=_check_number("max_backoff", max_backoff, Real, 0),
+            max_retry_after=_check_number("max_retry_after", max_retry_after, Real, 0),
+            connect_timeout=_check_number("connect_timeout", connect_timeout, Real, 0.001),
+            read_timeout=_check_number("read_timeout", read_timeout, Real, 0.001),
+            time_limit=_check_number("file_timeout", file_timeout, Real, 0.001),
+            max_size=_check_number("max_file_size", max_file_size, Integral, 1),
         )
-        self.delay = check_number("delay", delay, Real, 0)
+        self.delay = _check_number("delay", delay, Real, 0)
         self.syntax_check = syntax_check
         self.offline = offline
         own = self.base_url == COD_URL
         self.rsync_url = (COD_RSYNC_URL if own else None) if rsync_url == "auto" else rsync_url
-        self.user_agent = check_user_agent(user_agent or USER_AGENT)
+        self.user_agent = _check_user_agent(user_agent or USER_AGENT)
         self.progress = progress
         self._pacer = Pacer(self.delay)
         self._rng = random.Random(random_state)  # noqa: S311 - jitter is no secret
@@ -313,10 +306,10 @@ class CODClient:
         KeyboardInterrupt
             After an interrupt; finished files are recorded, unfinished ones are gone.
         """
-        check_choice("method", method, ("auto", "http", "rsync"))
-        check_choice("verify", verify, ("checksum", "size"))
-        check_choice("retry", retry, ("failed", "all", "none"))
-        check_choice("on_invalid", on_invalid, ("raise", "report"))
+        _check_choice("method", method, ("auto", "http", "rsync"))
+        _check_choice("verify", verify, ("checksum", "size"))
+        _check_choice("retry", retry, ("failed", "all", "none"))
+        _check_choice("on_invalid", on_invalid, ("raise", "report"))
         if on_invalid == "raise":
             known, refused = check_cod_ids(ids, caller="CODClient.download"), []
         else:
@@ -338,7 +331,7 @@ class CODClient:
 
     def _search_raw(self, terms, *, form):
         """Return the raw tables of all requests of a search."""
-        check_choice("response_format", form, ("csv", "json"))
+        _check_choice("response_format", form, ("csv", "json"))
         queries = search_queries(terms, caller="CODClient.search")
         if self.offline:
             raise DownloadError("CODClient.search: the client is offline; search needs the server.")
@@ -363,3 +356,43 @@ class CODClient:
         finally:
             transport.close()
         return [table for table in tables if table is not None]
+
+
+def _check_number(name, value, kind, low, high=float("inf")):
+    """Return the number, or raise one sentence."""
+    good = isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
+    if not good:
+        what = "an integer" if kind is Integral else "a number"
+        bounds = f">= {low}" if high == float("inf") else f"from {low} to {high}"
+        raise InvalidInputError(f"CODClient: {name} is {value!r}; give {what} {bounds}.")
+    return value
+
+
+def _check_choice(name, value, allowed):
+    """Raise one sentence unless `value` is one of `allowed`."""
+    if not isinstance(value, str) or value not in allowed:
+        options = ", ".join(map(repr, allowed))
+        raise InvalidInputError(f"CODClient: {name} is {value!r}; choose one of {options}.")
+
+
+def _check_url(url):
+    """Return the address with a slash at its end."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise InvalidInputError(
+            f"CODClient: base_url is {url!r}; give an http or https address, such as {COD_URL!r}."
+        )
+    return url if url.endswith("/") else url + "/"
+
+
+def _check_user_agent(text):
+    """Return the text if it can stand in a header."""
+    if not isinstance(text, str) or not (text.isascii() and text.isprintable()):
+        raise InvalidInputError(
+            f"CODClient: user_agent is {text!r}; give a line of printable ASCII characters."
+        )
+    return text

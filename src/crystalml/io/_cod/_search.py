@@ -13,8 +13,8 @@ import pandas as pd
 
 from crystalml.crystallography import parse_formula, spacegroup_symbol
 from crystalml.exceptions import InvalidInputError, SchemaError
-from crystalml.io._cod._columns import COD_COLUMNS, read_cod_table
 from crystalml.io._cod._ids import check_cod_ids
+from crystalml.io._cod._metadata import COD_COLUMNS, read_cod_table
 
 # Column of the table -> how the COD names its lower and upper bound.
 RANGES = {
@@ -141,7 +141,7 @@ def _read_csv(body):
     try:
         return read_cod_table(body)
     except SchemaError as error:
-        raise ValueError(f"not a whole CSV table ({error.__cause__})") from error
+        raise ValueError(f"not a whole CSV table ({error.__cause__ or error})") from error
 
 
 def _read_json(body):

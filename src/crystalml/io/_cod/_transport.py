@@ -1,18 +1,18 @@
-"""One URL to one checked body: requests, time and size limits, and what is tried again."""
+"""One address to one checked body: when to ask, limits of time and size, what is tried again."""
 
 import http.client
 import io
 import threading
 import time
+import zlib
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from crystalml._dependencies import import_optional
 from crystalml._version import __version__
-from crystalml.io._cod._content import BodyError, BodyTooLargeError, gunzip, printable
-from crystalml.io._cod._pacing import Stopped, backoff_seconds, pause, retry_after_seconds
 
 USER_AGENT = f"crystalml-sklearn/{__version__} (Python; scientific use of the COD)"
 
@@ -299,3 +299,102 @@ def _describe(error):
     cause = getattr(error, "reason", None) or error
     text = str(cause).rpartition(">: ")[2] or str(cause)
     return f"{type(cause).__name__}: {text[:250]}"
+
+
+def printable(text):
+    """Replace characters that would move the cursor or colour a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+class BodyError(Exception):
+    """Bytes that cannot be what was asked for; the message says why."""
+
+
+class BodyTooLargeError(BodyError):
+    """More bytes than the size limit allows."""
+
+
+def gunzip(body, *, max_size):
+    """Decompress a gzip body whole, with its checksums, and never beyond `max_size` bytes.
+
+    Like ``gzip -d``, it takes several members after one another, and zeros as padding.
+    """
+    pieces, size = [], 0
+    try:
+        while True:
+            decoder = zlib.decompressobj(wbits=31)
+            while body and not decoder.eof:
+                piece = decoder.decompress(body, max_size - size + 1)
+                size += len(piece)
+                if size > max_size:
+                    raise BodyTooLargeError(f"unpacks to more than {max_size} bytes")
+                pieces.append(piece)
+                body = decoder.unconsumed_tail
+            if not decoder.eof:
+                raise BodyError("truncated gzip stream")
+            body = decoder.unused_data.lstrip(b"\0")
+            if not body:
+                return b"".join(pieces)
+    except zlib.error as error:
+        raise BodyError(f"damaged gzip stream ({error})") from error
+
+
+class Stopped(Exception):  # noqa: N818 - control flow, not an error
+    """The user interrupted the run while this thread was waiting or reading."""
+
+
+class Pacer:
+    """Start requests at least `delay` seconds apart, over all threads together."""
+
+    def __init__(self, delay):
+        self._delay = delay
+        self._lock = threading.Lock()
+        self._next_start = 0.0
+        self._rest_until = 0.0
+
+    def wait(self, stop):
+        """Block until this thread may send its request."""
+        with self._lock:
+            start = max(time.monotonic(), self._next_start)
+            self._next_start = start + self._delay
+        # A rest may be asked for while this thread waits for its turn.
+        while (moment := max(start, self._rest_until)) > (now := time.monotonic()):
+            pause(moment - now, stop)
+
+    def hold(self, seconds):
+        """Let nobody start for `seconds`: the server asked for a rest."""
+        with self._lock:
+            self._rest_until = max(self._rest_until, time.monotonic() + seconds)
+            self._next_start = max(self._next_start, self._rest_until)
+
+
+def pause(seconds, stop):
+    """Sleep, unless told to stop."""
+    if stop.wait(max(seconds, 0.0)):
+        raise Stopped
+
+
+def backoff_seconds(attempt, *, base, cap, rng):
+    """Full jitter: uniform between 0 and the capped exponential (attempt 1, 2, ...).
+
+    Brooker (2015), "Exponential Backoff And Jitter", AWS Architecture Blog.
+    """
+    return rng.uniform(0.0, min(cap, base * 2.0 ** (attempt - 1)))
+
+
+def retry_after_seconds(value, *, cap, now=None):
+    """Seconds that a ``Retry-After`` header asks for (RFC 9110, 10.2.3), or None.
+
+    It is a number of seconds or an HTTP date; anything else counts as absent.
+    """
+    if not value:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), cap)
+    try:
+        moment = parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    seconds = moment - (time.time() if now is None else now)
+    return min(max(seconds, 0.0), cap)

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import importlib.util
 import itertools
+import random
 import shutil
 import socket
 import ssl
@@ -13,8 +14,18 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crystalml.io import CODClient
+from crystalml.io._cod._transport import (
+    BodyError,
+    BodyTooLargeError,
+    Pacer,
+    backoff_seconds,
+    gunzip,
+    retry_after_seconds,
+)
 
 pytest.importorskip("urllib3")
 
@@ -365,3 +376,65 @@ def test_a_handshake_that_trickles_ends_with_the_time_of_the_file(tmp_path):
         assert time.monotonic() - began < 3
         assert report.counts == {"failed": 1}
         assert "time limit of 0.5 s" in report.table.loc[0, "error"]
+
+
+@given(st.binary(max_size=2000), st.integers(0, 10_000))
+def test_gunzip_gives_everything_or_raises(body, cut):
+    packed = gzip.compress(body, mtime=0)
+    assert gunzip(packed, max_size=2000) == body
+    with pytest.raises(BodyError):
+        gunzip(packed[: cut % len(packed)], max_size=2000)
+    if len(body) > 1:
+        with pytest.raises(BodyTooLargeError):
+            gunzip(packed, max_size=len(body) - 1)
+
+
+def test_gunzip_notices_a_changed_byte_and_what_is_no_gzip():
+    packed = bytearray(gzip.compress(BODY, mtime=0))
+    packed[-6] ^= 1
+    for wrong in (bytes(packed), BODY):
+        with pytest.raises(BodyError, match="damaged gzip"):
+            gunzip(wrong, max_size=10**6)
+
+
+def test_retry_after_reads_seconds_and_dates():
+    assert retry_after_seconds("7", cap=60) == 7.0
+    assert retry_after_seconds("7000", cap=60) == 60.0
+    date = "Wed, 21 Oct 2015 07:28:00 GMT"
+    assert retry_after_seconds(date, cap=60, now=1445412480.0 - 12) == 12.0
+    assert retry_after_seconds(date, cap=60, now=1445412480.0 + 12) == 0.0
+    for nonsense in (None, "", "soon", "-3", "٣"):
+        assert retry_after_seconds(nonsense, cap=60) is None
+
+
+def test_backoff_has_full_jitter_and_a_cap_and_its_own_generator():
+    random.seed(3)
+    before = random.getstate()
+    waits = [
+        backoff_seconds(k, base=1.0, cap=8.0, rng=random.Random(seed))  # noqa: S311
+        for k in range(1, 10)
+        for seed in range(50)
+    ]
+    assert 0 <= min(waits) < 0.1
+    assert max(waits[:50]) <= 1.0
+    assert 7.0 < max(waits) <= 8.0
+    assert random.getstate() == before
+
+
+def test_a_server_that_asks_for_rest_is_left_alone_by_those_in_line_too():
+    pacer, stop = Pacer(0.05), threading.Event()
+    pacer.wait(stop)
+    starts = []
+
+    def ask():
+        pacer.wait(stop)
+        starts.append(time.monotonic())
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    held = time.monotonic()
+    pacer.hold(0.3)
+    for thread in threads:
+        thread.join()
+    assert min(starts) - held >= 0.29
