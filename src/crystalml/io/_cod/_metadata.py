@@ -549,11 +549,10 @@ def _derive_cell(table):
     problems = np.full(len(table), None, dtype=object)
     problems[complete] = cell_problems(cells[complete])
     wrong = complete & (problems != None)  # noqa: E711 - elementwise
-    table["status"] = np.where(wrong, "error", np.where(complete, "ok", "incomplete")).astype(
-        object
-    )
+    status = np.where(wrong, "error", np.where(complete, "ok", "incomplete"))
+    table["status"] = _objects(status, table)
     table["flags"] = ""
-    table["error"] = problems
+    table["error"] = _objects(problems, table)
 
 
 def _derive_spacegroup(table):
@@ -573,13 +572,18 @@ def _derive_spacegroup(table):
         declared = declared.where(declared.between(1, 230)).to_numpy()
         _fill(number, origin, declared, "sgNumber")
     table["spacegroup_number"] = pd.array(number, dtype="Int64")
-    table["spacegroup_source"] = origin
+    table["spacegroup_source"] = _objects(origin, table)
     known = ~np.isnan(number)
     for name, derive in (("crystal_system", crystal_system), ("bravais_lattice", bravais_lattice)):
         values = np.full(len(table), None, dtype=object)
         if known.any():
             values[known] = derive(number[known].astype(np.int64))
-        table[name] = values
+        table[name] = _objects(values, table)
+
+
+def _objects(values, table):
+    """Return a column of texts and None, which pandas 3 would otherwise make NaN."""
+    return pd.Series(values, index=table.index, dtype=object)
 
 
 def _fill(number, origin, candidates, label):

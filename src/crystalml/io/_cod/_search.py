@@ -156,17 +156,15 @@ def _read_json(body):
         if not good:
             raise ValueError("not a JSON list of entries")
         _check_width(len({name for entry in entries for name in entry}))
-        if not entries:
-            return None
-        table = pd.DataFrame(entries, dtype=object).rename(columns=_json_value)
-        return read_cod_table(table.map(_json_value))
+        entries = [{_plain_text(k): _plain_text(v) for k, v in e.items()} for e in entries]
+        return read_cod_table(pd.DataFrame(entries, dtype=object)) if entries else None
     except json.JSONDecodeError as error:
         raise ValueError("not a JSON list of entries") from error
     except RecursionError:
         raise ValueError("nested too deeply for a JSON list of entries") from None
 
 
-def _json_value(value):
+def _plain_text(value):
     """Replace what no text file can hold: halves of characters, and nested values."""
     if isinstance(value, list | dict):
         return json.dumps(value)
