@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crystalml.exceptions import DownloadError
 from crystalml.io import CODClient
 from crystalml.io._cod._transport import (
     BodyError,
@@ -51,7 +52,7 @@ class RawServer:
 
     def __init__(self, context=None):
         self.answers, self.requests, self._context = {}, [], context
-        self.keeps_open = False
+        self.keeps_open, self.answer = False, None
         self._socket = socket.create_server(("127.0.0.1", 0))
         scheme = "http" if context is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}/cod/"
@@ -83,7 +84,7 @@ class RawServer:
             return
 
     def _answer(self, connection, path):
-        pieces = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        pieces = self.answer or b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
         for cod_id in (BAD, GOOD):
             if path == f"/cod/{cod_id}.cif":
                 pieces = self.answers.get(cod_id, whole(b"", cod_server.cif(cod_id)))
@@ -376,6 +377,54 @@ def test_a_handshake_that_trickles_ends_with_the_time_of_the_file(tmp_path):
         assert time.monotonic() - began < 3
         assert report.counts == {"failed": 1}
         assert "time limit of 0.5 s" in report.table.loc[0, "error"]
+
+
+def test_many_addresses_of_a_server_share_the_time_of_the_file(tmp_path, monkeypatch):
+    """A full queue of connections leaves each further one without an answer."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as listener,
+        contextlib.ExitStack() as queue,
+    ):
+        place = listener.getsockname()
+        for _ in range(4):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(place)
+        look_up = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: look_up(*a, **k) * 20)
+        client = CODClient(f"http://127.0.0.1:{place[1]}/", delay=0, file_timeout=1, progress=False)
+        began = time.monotonic()
+        report = client.download([BAD], tmp_path)
+        assert time.monotonic() - began < 4
+        assert "time limit of 1 s" in report.table.loc[0, "error"]
+
+
+def test_the_answer_of_a_proxy_that_trickles_ends_with_the_time_of_the_file(
+    server, tmp_path, monkeypatch
+):
+    server.answer = slowly(OK, b"X: y\r\n")
+    monkeypatch.setenv("https_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "")
+    client = CODClient("https://cod.invalid/", delay=0, file_timeout=0.5, progress=False)
+    began = time.monotonic()
+    report = client.download([BAD], tmp_path)
+    assert time.monotonic() - began < 3
+    assert server.requests == ["cod.invalid:443"]
+    assert "time limit of 0.5 s" in report.table.loc[0, "error"]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@127.0.0.1:1", "http://me:secret@[::1"])
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(tmp_path, monkeypatch, proxy):
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(DownloadError, match="the proxy in http_proxy") as caught:
+        CODClient("http://cod.invalid/", progress=False).download([BAD], tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_thousand_gzip_streams_in_one_body_are_refused():
+    with pytest.raises(BodyError, match="more than 16 gzip streams"):
+        gunzip(gzip.compress(b"x") * 1000, max_size=10**6)
 
 
 @given(st.binary(max_size=2000), st.integers(0, 10_000))

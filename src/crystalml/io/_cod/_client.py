@@ -55,7 +55,7 @@ class CODClient:
         bytes.
     file_timeout : float, default=600.0
         Seconds for one entry, its redirects and retries included, however slowly headers or
-        body trickle in.
+        body trickle in. (Only the look-up of the server's name takes the system's time.)
     max_file_size : int, default=268435456
         Bytes, after decompression; larger files are reported, not stored.
     syntax_check : bool, default=True

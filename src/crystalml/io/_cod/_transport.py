@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import socket
 import threading
 import time
 import zlib
@@ -13,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from crystalml._dependencies import import_optional
 from crystalml._version import __version__
+from crystalml.exceptions import DownloadError
 
 USER_AGENT = f"crystalml-sklearn/{__version__} (Python; scientific use of the COD)"
 
@@ -21,6 +23,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _PIECE = 1 << 16
 _MAX_REDIRECTS = 5
+
+# Streams in one gzip body: each costs a copy of what follows, so that millions take for ever.
+_MAX_MEMBERS = 16
 
 
 class TransferRules(NamedTuple):
@@ -103,8 +108,34 @@ def _timed_pools(urllib3, clock):
             # Nothing was read yet, so that no byte is lost with the buffer that goes.
             self.fp = io.BufferedReader(_TimedStream(self.fp.detach(), sock, clock))
 
+    def connect(self):
+        """Connect to one address of the host after another, while there is time."""
+        fault = OSError(f"{self.host} has no address")
+        places = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in places:
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:  # such as IPv6 where the system has none
+                fault = error
+                continue
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(min(self.timeout, clock.seconds_left()))
+                sock.connect(address)
+            except BaseException as error:
+                sock.close()
+                if not isinstance(error, OSError):
+                    raise
+                fault = error
+            else:
+                return sock
+        raise fault
+
     def timed(connection, pool):
-        connection = type(connection.__name__, (connection,), {"response_class": TimedResponse})
+        # What subclasses of urllib3's connections override, for SOCKS among others.
+        parts = {"response_class": TimedResponse, "_new_conn": connect}
+        connection = type(connection.__name__, (connection,), parts)
         return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
     return {
@@ -272,9 +303,17 @@ class Transport:
         host = parts.hostname or ""
         proxy = getproxies().get(parts.scheme)
         local = host == "localhost" or host.startswith("127.") or host == "::1"
-        if proxy and not local and not proxy_bypass(host):
+        if not proxy or local or proxy_bypass(host):
+            return self._urllib3.PoolManager(**options)
+        try:
             return self._urllib3.ProxyManager(proxy, **options)
-        return self._urllib3.PoolManager(**options)
+        except (self._urllib3.exceptions.HTTPError, ValueError) as error:
+            # Without its address, which may hold a password.
+            raise DownloadError(
+                f"CODClient: the proxy in {parts.scheme}_proxy (environment, or settings of the "
+                f"system) cannot be used ({type(error).__name__}); give the address of an http "
+                "proxy, or unset it."
+            ) from error
 
 
 def _redirected(url, location, status):
@@ -321,7 +360,7 @@ def gunzip(body, *, max_size):
     """
     pieces, size = [], 0
     try:
-        while True:
+        for _ in range(_MAX_MEMBERS):
             decoder = zlib.decompressobj(wbits=31)
             while body and not decoder.eof:
                 piece = decoder.decompress(body, max_size - size + 1)
@@ -335,6 +374,7 @@ def gunzip(body, *, max_size):
             body = decoder.unused_data.lstrip(b"\0")
             if not body:
                 return b"".join(pieces)
+        raise BodyError(f"more than {_MAX_MEMBERS} gzip streams in one body")
     except zlib.error as error:
         raise BodyError(f"damaged gzip stream ({error})") from error
 
