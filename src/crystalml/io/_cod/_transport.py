@@ -64,17 +64,16 @@ class _Clock(threading.local):
     """When the attempt of this thread must have ended, and whether the user stopped the run."""
 
     deadline = float("inf")
-    patience = 0.0
     stop: Any = None
 
-    def seconds_left(self):
-        """Seconds that the next wait may take; raise where the time is over."""
+    def limit(self, seconds):
+        """Return `seconds`, or what is left if that is less; raise where nothing is."""
         if self.stop is not None and self.stop.is_set():
             raise Stopped
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("no time left")
-        return min(left, self.patience)
+        return min(left, seconds)
 
 
 class _TimedStream(io.RawIOBase):
@@ -84,14 +83,15 @@ class _TimedStream(io.RawIOBase):
     within headers, chunk sizes or answers such as ``100 Continue``, would never meet it.
     """
 
-    def __init__(self, raw, sock, clock):
-        self._raw, self._sock, self._clock = raw, sock, clock
+    def __init__(self, raw, sock, clock, read_timeout):
+        self._raw, self._sock = raw, sock
+        self._clock, self._read_timeout = clock, read_timeout
 
     def readable(self):
         return True
 
     def readinto(self, buffer):
-        self._sock.settimeout(self._clock.seconds_left())
+        self._sock.settimeout(self._clock.limit(self._read_timeout))
         return self._raw.readinto(buffer)
 
     def close(self):
@@ -99,35 +99,32 @@ class _TimedStream(io.RawIOBase):
         super().close()
 
 
-def _timed_pools(urllib3, clock):
-    """Classes of connection pools whose every read looks at the clock, by scheme."""
+def _timed_pools(urllib3, clock, read_timeout):
+    """Classes of connection pools whose every wait looks at the clock, by scheme."""
 
     class TimedResponse(http.client.HTTPResponse):
         def __init__(self, sock, *args, **options):
             super().__init__(sock, *args, **options)
             # Nothing was read yet, so that no byte is lost with the buffer that goes.
-            self.fp = io.BufferedReader(_TimedStream(self.fp.detach(), sock, clock))
+            stream = _TimedStream(self.fp.detach(), sock, clock, read_timeout)
+            self.fp = io.BufferedReader(stream)
 
     def connect(self):
         """Connect to one address of the host after another, while there is time."""
         fault = OSError(f"{self.host} has no address")
         places = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, address in places:
+            wait, sock = clock.limit(self.timeout), None
             try:
                 sock = socket.socket(family, kind, protocol)
-            except OSError as error:  # such as IPv6 where the system has none
-                fault = error
-                continue
-            try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
-                sock.settimeout(min(self.timeout, clock.seconds_left()))
+                sock.settimeout(wait)
                 sock.connect(address)
-            except BaseException as error:
-                sock.close()
-                if not isinstance(error, OSError):
-                    raise
+            except OSError as error:  # also where the system has no IPv6
                 fault = error
+                if sock is not None:
+                    sock.close()
             else:
                 return sock
         raise fault
@@ -153,7 +150,9 @@ class Transport:
         self._clock = _Clock()
         headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
         self._pool = self._open_pool(base_url, headers=headers, maxsize=n_workers)
-        self._pool.pool_classes_by_scheme = _timed_pools(self._urllib3, self._clock)
+        self._pool.pool_classes_by_scheme = _timed_pools(
+            self._urllib3, self._clock, rules.read_timeout
+        )
 
     def close(self):
         """Close every idle connection."""
@@ -198,7 +197,6 @@ class Transport:
     def _attempt(self, url, deadline, stop):
         """Follow redirects to an answer, and read its whole body."""
         self._clock.deadline, self._clock.stop = deadline, stop
-        self._clock.patience = self._rules.read_timeout
         for _ in range(_MAX_REDIRECTS + 1):
             status, headers, body = self._exchange(url)
             if status not in _REDIRECTS:
@@ -209,7 +207,6 @@ class Transport:
     def _exchange(self, url):
         """Send one request, and return its status, headers and raw body."""
         with self._faults():
-            left = self._clock.seconds_left()
             # Redirects and what to try again are decided here: urllib3 reads the body of a
             # redirect whatever its size, and its backoff draws from the global random generator.
             response = self._pool.request(
@@ -220,7 +217,8 @@ class Transport:
                 redirect=False,
                 retries=False,
                 timeout=self._urllib3.Timeout(
-                    connect=min(self._rules.connect_timeout, left), read=left
+                    connect=self._clock.limit(self._rules.connect_timeout),
+                    read=self._clock.limit(self._rules.read_timeout),
                 ),
             )
         status, headers = response.status, response.headers
