@@ -106,7 +106,7 @@ _ALWAYS_KEPT = (
 )
 
 # How COD's tables and MySQL's exports write "no value". "NaN" is a formula, and not here.
-_MISSING = ("", "NULL", "\\N", "?", ".")
+_MISSING = frozenset({"", "NULL", "\\N", "?", "."})
 
 # Integers beyond this are not exact as floating-point numbers, through which they are read.
 _LARGEST_INTEGER = 2**53
@@ -468,7 +468,6 @@ def _plain(values):
     """Object column of stripped text and other single values, None where COD has no value."""
     if values.dtype.kind in "iufb":
         return values
-    values = values.astype(object).where(values.notna(), None)
     return _each(_plain_value, values)
 
 
@@ -478,11 +477,11 @@ def _each(function, values):
 
 
 def _plain_value(value):
-    """Strip text; None for the COD's ways to write no value."""
+    """Strip text; None for the ways of COD and pandas to write no value."""
     if isinstance(value, str):
         value = value.strip()
         return None if value in _MISSING else value
-    return value
+    return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
 
 
 def _as_text(value):
