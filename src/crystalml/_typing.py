@@ -62,7 +62,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 CIFSource: TypeAlias = str | bytes | os.PathLike[str] | IO[str] | IO[bytes]
 # Also a folder, a glob pattern, an archive, or any number of these.
 CIFSources: TypeAlias = CIFSource | Iterable[CIFSource]
-# Whether a progress bar is shown; "auto" shows it on a terminal only.
+# Whether a progress bar is shown; "auto" shows it on a terminal and in Jupyter.
 Progress: TypeAlias = bool | Literal["auto"]
 RandomState: TypeAlias = int | np.random.RandomState | None
 SymmetryLevel: TypeAlias = Literal[

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -74,6 +75,24 @@ def test_a_second_call_makes_no_request_and_gives_the_same_table(server, tmp_pat
         client=client(server), data_home=tmp_path, text="salt", volume=(100, 200), refresh=True
     )
     assert len(server.requests) == asked + 1
+
+
+def test_terms_of_numpy_and_sets_are_remembered(server, tmp_path):
+    for terms in (
+        {"spacegroup": np.int64(225), "elements": {"Na", "Cl"}},
+        {"spacegroup": 225, "elements": ["Cl", "Na"]},
+    ):
+        bunch = fetch_cod(client=client(server), data_home=tmp_path, max_entries=1, **terms)
+        assert bunch.report.complete
+    searches = [path for path in server.requests if "result" in path]
+    assert len(searches) == len(set(searches)), "the second call asks nothing"
+
+
+def test_an_id_that_is_none_costs_its_own_row(server, tmp_path):
+    wrong = SELECTION.assign(file=["1000041", "42", "9" * 20, "1000044"], status="")
+    bunch = fetch_cod(wrong, client=client(server), data_home=tmp_path)
+    assert bunch.table["cod_id"].tolist() == [1000041, 1000044]
+    assert bunch.cleaned.unreadable == {"file": 2}
 
 
 def test_a_saved_selection_works_as_input(server, tmp_path):

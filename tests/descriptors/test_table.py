@@ -18,7 +18,7 @@ from crystalml.descriptors import TableColumnSelector, table_preprocessor
 from crystalml.descriptors._table_columns import EXCLUDED
 from crystalml.exceptions import InvalidInputError
 from crystalml.io import clean_cod_metadata
-from crystalml.io._cod._columns import COD_COLUMNS
+from crystalml.io._cod._metadata import COD_COLUMNS
 
 
 def make_table(n_rows=120, seed=0):

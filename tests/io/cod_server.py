@@ -1,10 +1,14 @@
-"""A COD on this machine that can be made to misbehave, entry by entry."""
+"""A COD on this machine that can be made to misbehave, entry by entry, and rows of its table."""
 
 import contextlib
 import gzip
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pandas as pd
+
+from crystalml.io._cod._metadata import COD_COLUMNS
 
 CIF = """#------------------------------------------------------------------------------
 #$URL: loopback $
@@ -32,6 +36,52 @@ Cl1 0.5 0.5 0.5
 def cif(cod_id):
     """Body that the server holds for an entry."""
     return CIF.format(id=cod_id, tail=cod_id % 1000).encode()
+
+
+HALITE = {
+    "file": "1000041",
+    "a": "5.6402",
+    "siga": "0.0002",
+    "b": "5.6402",
+    "c": "5.6402",
+    "alpha": "90",
+    "beta": "90",
+    "gamma": "90",
+    "vol": "179.43",
+    "nel": "2",
+    "sg": "F m -3 m",
+    "sgHall": "-F 4 2 3",
+    "sgNumber": "225",
+    "formula": "- Cl Na -",
+    "Z": "4",
+    "year": "1962",
+    "journal": "Acta",
+    "volume": "17",
+    "method": "single crystal",
+    "flags": "has coordinates",
+    "celltemp": "293",
+    "mineral": "Halite",
+    "doi": "10.1/x",
+}
+NITRIDE = HALITE | {
+    "file": "4000001",
+    "formula": "NaN",
+    "mineral": "",
+    "celltemp": "",
+    "diffrtemp": "100",
+    "flags": "has coordinates,has disorder",
+    "title": 'Cells, "quoted"\nand long',
+}
+
+
+def frame(*rows):
+    """A selection with all of COD's columns, as text."""
+    table = pd.DataFrame([{name: row.get(name, "") for name in COD_COLUMNS} for row in rows])
+    return table.astype(object)
+
+
+def as_csv(*rows):
+    return frame(*rows).to_csv(index=False).encode()
 
 
 class Server:

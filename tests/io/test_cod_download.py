@@ -19,8 +19,7 @@ import pytest
 
 from crystalml.exceptions import DownloadError, InvalidInputError, MissingDependencyError
 from crystalml.io import CODClient
-from crystalml.io._cod._pacing import Pacer, backoff_seconds, retry_after_seconds
-from crystalml.io._cod._store import STAGING_NAME, Store
+from crystalml.io._cod._store import STAGING_NAME
 
 pytest.importorskip("urllib3")
 
@@ -166,54 +165,11 @@ def test_retry_after_is_honoured_up_to_its_cap(server, tmp_path):
     assert time.monotonic() - began >= 0.3
 
 
-def test_retry_after_reads_seconds_and_dates():
-    assert retry_after_seconds("7", cap=60) == 7.0
-    assert retry_after_seconds("7000", cap=60) == 60.0
-    date = "Wed, 21 Oct 2015 07:28:00 GMT"
-    assert retry_after_seconds(date, cap=60, now=1445412480.0 - 12) == 12.0
-    assert retry_after_seconds(date, cap=60, now=1445412480.0 + 12) == 0.0
-    for nonsense in (None, "", "soon", "-3", "٣"):
-        assert retry_after_seconds(nonsense, cap=60) is None
-
-
-def test_backoff_has_full_jitter_and_a_cap_and_its_own_generator():
-    random.seed(3)
-    before = random.getstate()
-    waits = [
-        backoff_seconds(k, base=1.0, cap=8.0, rng=random.Random(seed))  # noqa: S311
-        for k in range(1, 10)
-        for seed in range(50)
-    ]
-    assert 0 <= min(waits) < 0.1
-    assert max(waits[:50]) <= 1.0
-    assert 7.0 < max(waits) <= 8.0
-    assert random.getstate() == before
-
-
 def test_requests_start_at_least_the_delay_apart(server, tmp_path):
     ids = range(FIRST, FIRST + 6)
     began = time.monotonic()
     client(server, delay=0.05, n_workers=4).download(ids, tmp_path)
     assert time.monotonic() - began >= 5 * 0.05
-
-
-def test_a_server_that_asks_for_rest_is_left_alone_by_those_in_line_too():
-    pacer, stop = Pacer(0.05), threading.Event()
-    pacer.wait(stop)
-    starts = []
-
-    def ask():
-        pacer.wait(stop)
-        starts.append(time.monotonic())
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    held = time.monotonic()
-    pacer.hold(0.3)
-    for thread in threads:
-        thread.join()
-    assert min(starts) - held >= 0.29
 
 
 def test_a_thousand_entries_with_a_fifth_faulty(server, tmp_path):
@@ -292,6 +248,27 @@ def test_a_torn_manifest_is_tolerated(server, tmp_path):
     assert set(last) == {
         *("cod_id", "outcome", "http_status", "bytes", "sha256", "attempts", "error", "time")
     }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"http_status": "four hundred"},
+        {"http_status": 1 << 70},
+        {"outcome": ["missing"]},
+        {"outcome": "lost"},
+        {"error": {"a": 1}},
+        {"cod_id": float(FIRST)},
+        {"cod_id": [FIRST]},
+        {"nested": None},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_a_record_that_makes_no_sense_is_used_without_it(server, tmp_path, changes):
+    record = {"cod_id": FIRST, "outcome": "missing", "http_status": 404, "error": "HTTP 404"}
+    line = json.dumps(record | changes).replace("null", "[" * 50_000)
+    (tmp_path / "manifest.jsonl").write_text(line + "\n")
+    assert client(server).download([FIRST], tmp_path).counts == {"downloaded": 1}
 
 
 def test_offline_never_opens_a_socket(server, tmp_path, monkeypatch):
@@ -375,7 +352,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(server, tmp_path, mo
 
 
 def test_an_interrupt_keeps_what_is_finished(server, tmp_path, monkeypatch):
-    from crystalml.io._cod._manifest import Manifest
+    from crystalml.io._cod._store import Manifest
 
     append, seen = Manifest.append, []
 
@@ -417,26 +394,6 @@ def test_an_interrupt_while_threads_start_stops_those_that_run(server, tmp_path,
     assert not any(thread.is_alive() for thread in started)
     assert len(server.requests) < 100
     assert client(server, n_workers=4).download(ids, tmp_path).complete
-
-
-def test_two_threads_may_write_the_same_entry(tmp_path):
-    store = Store(tmp_path, max_size=10**6, syntax=True)
-    body, failures = cod_server.cif(FIRST), []
-
-    def write():
-        for _ in range(50):
-            try:
-                store.put(FIRST, body)
-            except OSError as error:
-                failures.append(error)
-
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert files_in(tmp_path) == {path_of(FIRST)}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of this kind are POSIX")
@@ -487,7 +444,7 @@ for name in pathlib.Path(files_from).read_text().split():
     path = dest / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cod_server.cif(cod_id) if cod_id % 10 != 7 else b"<html>oops")
-print("rsync error: some files could not be transferred", file=sys.stderr)
+print("rsync error: \x1b[2Jsome files could not be transferred", file=sys.stderr)
 sys.exit({status})
 """
 
@@ -520,6 +477,7 @@ def test_rsync_brings_a_list_of_files_that_are_checked_like_any(
     absent = "missing" if status == 23 else "failed"
     assert report.counts == {"downloaded": 8, absent: 1, "invalid": 1}
     assert server.requests == []
+    assert report.problems["error"].map(str.isprintable).all()
     good = [i for i in ids if i not in (1000044, 1000047)]
     assert_good_files(dest, good)
     assert files_in(dest) == {*map(path_of, good), "manifest.jsonl"}
@@ -528,6 +486,17 @@ def test_rsync_brings_a_list_of_files_that_are_checked_like_any(
     again = shy.download(good, dest, method="rsync")
     assert again.counts == {"verified": 8}
     assert log.read_text() == arguments, "a second run does not call rsync"
+
+
+@needs_scripts
+def test_rsync_that_brings_too_much_is_told_from_one_that_brings_rubbish(
+    server, tmp_path, monkeypatch
+):
+    install_fake_rsync(tmp_path, monkeypatch, status=0)
+    short = client(server, rsync_url="rsync://127.0.0.1/cif/", max_file_size=100)
+    report = short.download([1000041, 1000047], tmp_path / "dest", method="rsync")
+    assert report.counts == {"invalid": 1, "too_large": 1}
+    assert "max_file_size is 100" in report.table.loc[0, "error"]
 
 
 @needs_scripts
@@ -574,10 +543,18 @@ def test_parameters_are_checked(parameter, value):
         CODClient(**{parameter: value})
 
 
-@pytest.mark.parametrize("url", ["ftp://x/", "file:///etc/", "www.crystallography.net", None])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/", "file:///etc/", "www.crystallography.net", "http://[::1/", None]
+)
 def test_only_web_addresses_are_taken(url):
     with pytest.raises(InvalidInputError, match="base_url"):
         CODClient(url)
+
+
+@pytest.mark.parametrize("agent", ["me\r\nX: y", "J\u00f6rg", 5])
+def test_a_user_agent_is_one_line_of_ascii(agent):
+    with pytest.raises(InvalidInputError, match="user_agent is"):
+        CODClient(user_agent=agent)
 
 
 def test_choices_are_checked(server, tmp_path):

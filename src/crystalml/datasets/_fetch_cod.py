@@ -153,7 +153,7 @@ def _check_choice_of_entries(metadata, ids, search, max_entries):
 
 def _cached_search(client, search, folder, *, refresh):
     """Return the search result as saved by an earlier call, or ask and save it."""
-    key = json.dumps([client.base_url, search], sort_keys=True, default=list)
+    key = json.dumps([client.base_url, search], sort_keys=True, default=_plain_term)
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     path = folder / "searches" / f"{name}.csv"
     if path.exists() and not refresh:
@@ -167,3 +167,10 @@ def _cached_search(client, search, folder, *, refresh):
     finally:
         unfinished.unlink(missing_ok=True)
     return table
+
+
+def _plain_term(value):
+    """Return a search term of NumPy, or any collection, as JSON can write it."""
+    if isinstance(value, set | frozenset):
+        return sorted(value)  # in any other order, the next process would find no cached answer
+    return value.tolist() if hasattr(value, "tolist") else list(value)

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "_cif": ["read_cif"],
         "_cod._client": ["CODClient"],
         "_cod._metadata": ["CleanedMetadata", "clean_cod_metadata"],
-        "_cod._report": ["CODDownloadReport"],
+        "_cod._store": ["CODDownloadReport"],
         "_convert._to": ["to_ase", "to_pymatgen"],
         "_convert._from": ["from_ase", "from_pymatgen"],
         "_parquet._write": ["cifs_to_parquet"],

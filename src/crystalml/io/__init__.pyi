@@ -6,7 +6,7 @@ from crystalml.io._cif import read_cif as read_cif
 from crystalml.io._cod._client import CODClient as CODClient
 from crystalml.io._cod._metadata import CleanedMetadata as CleanedMetadata
 from crystalml.io._cod._metadata import clean_cod_metadata as clean_cod_metadata
-from crystalml.io._cod._report import CODDownloadReport as CODDownloadReport
+from crystalml.io._cod._store import CODDownloadReport as CODDownloadReport
 from crystalml.io._convert._from import from_ase as from_ase
 from crystalml.io._convert._from import from_pymatgen as from_pymatgen
 from crystalml.io._convert._to import to_ase as to_ase

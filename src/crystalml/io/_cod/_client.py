@@ -2,29 +2,29 @@
 
 import random
 import threading
+import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pandas as pd
 
 from crystalml._progress import progress_bar
 from crystalml._typing import PathLike, Progress
-from crystalml.exceptions import DownloadError
-from crystalml.io._cod._checks import COD_URL, check_choice, check_number, check_url
-from crystalml.io._cod._columns import map_cod_columns, read_cod_table
+from crystalml.exceptions import CrystalmlWarning, DownloadError, InvalidInputError
+from crystalml.io._cod._download import DownloadSession
 from crystalml.io._cod._ids import check_cod_ids, split_cod_ids
-from crystalml.io._cod._pacing import Pacer
-from crystalml.io._cod._report import CODDownloadReport
-from crystalml.io._cod._search import answer_problem, keep_matching, parse_answer, search_queries
-from crystalml.io._cod._session import DownloadSession
-from crystalml.io._cod._transport import USER_AGENT, TransferRules, Transport
+from crystalml.io._cod._metadata import map_cod_columns
+from crystalml.io._cod._search import keep_matching, read_answer, search_queries
+from crystalml.io._cod._store import CODDownloadReport
+from crystalml.io._cod._transport import USER_AGENT, Pacer, TransferRules, Transport
 
 # A number, or the lowest and the highest; None is no bound.
 _Range: TypeAlias = float | tuple[float | None, float | None] | None
 
+COD_URL = "https://www.crystallography.net/cod/"
 COD_RSYNC_URL = "rsync://www.crystallography.net/cif/"
 
 
@@ -51,9 +51,11 @@ class CODClient:
     max_retry_after : float, default=300.0
         Longest wait in seconds that a server's ``Retry-After`` may impose.
     connect_timeout, read_timeout : float, default=10.0, 30.0
-        Seconds to wait for a connection, and for the next bytes.
+        Seconds to wait for a connection (with each address of the server), and for the next
+        bytes.
     file_timeout : float, default=600.0
-        Seconds for one entry, its retries included.
+        Seconds for one entry, its redirects and retries included, however slowly headers or
+        body trickle in. (Only the look-up of the server's name takes the system's time.)
     max_file_size : int, default=268435456
         Bytes, after decompression; larger files are reported, not stored.
     syntax_check : bool, default=True
@@ -72,7 +74,8 @@ class CODClient:
     random_state : int or None, default=None
         Seed of the backoff jitter, the only random thing here.
     progress : bool or "auto", default="auto"
-        Whether to show progress bars; ``"auto"`` shows them on a terminal.
+        Whether to show progress bars; ``"auto"`` shows them on a terminal and in
+        Jupyter. In a log, True writes a few plain lines.
 
     Raises
     ------
@@ -120,29 +123,29 @@ class CODClient:
         random_state: int | None = None,
         progress: Progress = "auto",
     ) -> None:
-        self.base_url = check_url(base_url)
-        self.n_workers = check_number("n_workers", n_workers, Integral, 1, 32)
+        self.base_url = _check_url(base_url)
+        self.n_workers = _check_number("n_workers", n_workers, Integral, 1, 32)
         self.stop_after_failures = (
             None
             if stop_after_failures is None
-            else check_number("stop_after_failures", stop_after_failures, Integral, 1)
+            else _check_number("stop_after_failures", stop_after_failures, Integral, 1)
         )
         self.rules = TransferRules(
-            max_attempts=check_number("max_attempts", max_attempts, Integral, 1, 100),
-            backoff=check_number("backoff", backoff, Real, 0),
-            max_backoff=check_number("max_backoff", max_backoff, Real, 0),
-            max_retry_after=check_number("max_retry_after", max_retry_after, Real, 0),
-            connect_timeout=check_number("connect_timeout", connect_timeout, Real, 0.001),
-            read_timeout=check_number("read_timeout", read_timeout, Real, 0.001),
-            time_limit=check_number("file_timeout", file_timeout, Real, 0.001),
-            max_size=check_number("max_file_size", max_file_size, Integral, 1),
+            max_attempts=_check_number("max_attempts", max_attempts, Integral, 1, 100),
+            backoff=_check_number("backoff", backoff, Real, 0),
+            max_backoff=_check_number("max_backoff", max_backoff, Real, 0),
+            max_retry_after=_check_number("max_retry_after", max_retry_after, Real, 0),
+            connect_timeout=_check_number("connect_timeout", connect_timeout, Real, 0.001),
+            read_timeout=_check_number("read_timeout", read_timeout, Real, 0.001),
+            time_limit=_check_number("file_timeout", file_timeout, Real, 0.001),
+            max_size=_check_number("max_file_size", max_file_size, Integral, 1),
         )
-        self.delay = check_number("delay", delay, Real, 0)
+        self.delay = _check_number("delay", delay, Real, 0)
         self.syntax_check = syntax_check
         self.offline = offline
         own = self.base_url == COD_URL
         self.rsync_url = (COD_RSYNC_URL if own else None) if rsync_url == "auto" else rsync_url
-        self.user_agent = user_agent or USER_AGENT
+        self.user_agent = _check_user_agent(user_agent or USER_AGENT)
         self.progress = progress
         self._pacer = Pacer(self.delay)
         self._rng = random.Random(random_state)  # noqa: S311 - jitter is no secret
@@ -247,8 +250,15 @@ class CODClient:
         raw = self._search_raw(terms, form=response_format)
         if not raw:
             raw = [pd.DataFrame({"file": pd.Series(dtype=object)})]
-        table, _ = map_cod_columns(pd.concat(raw, ignore_index=True), source=self.base_url)
-        table = table.drop_duplicates("cod_id", ignore_index=True)
+        table, unreadable = map_cod_columns(pd.concat(raw, ignore_index=True), source=self.base_url)
+        if unreadable:
+            message = (
+                "CODClient.search: the answer has values that do not belong into their columns, "
+                f"missing in the table: {unreadable} (column: values)."
+            )
+            warnings.warn(message, CrystalmlWarning, stacklevel=2)
+        repeated = table["cod_id"].duplicated() & table["cod_id"].notna()
+        table = table[~repeated].reset_index(drop=True)
         return keep_matching(table, terms, caller="CODClient.search")
 
     def download(
@@ -296,10 +306,10 @@ class CODClient:
         KeyboardInterrupt
             After an interrupt; finished files are recorded, unfinished ones are gone.
         """
-        check_choice("method", method, ("auto", "http", "rsync"))
-        check_choice("verify", verify, ("checksum", "size"))
-        check_choice("retry", retry, ("failed", "all", "none"))
-        check_choice("on_invalid", on_invalid, ("raise", "report"))
+        _check_choice("method", method, ("auto", "http", "rsync"))
+        _check_choice("verify", verify, ("checksum", "size"))
+        _check_choice("retry", retry, ("failed", "all", "none"))
+        _check_choice("on_invalid", on_invalid, ("raise", "report"))
         if on_invalid == "raise":
             known, refused = check_cod_ids(ids, caller="CODClient.download"), []
         else:
@@ -321,22 +331,68 @@ class CODClient:
 
     def _search_raw(self, terms, *, form):
         """Return the raw tables of all requests of a search."""
-        check_choice("response_format", form, ("csv", "json"))
+        _check_choice("response_format", form, ("csv", "json"))
         queries = search_queries(terms, caller="CODClient.search")
         if self.offline:
             raise DownloadError("CODClient.search: the client is offline; search needs the server.")
-        transport, never = self.open_transport("CODClient"), threading.Event()
-        answers = []
+        transport, never, tables = self.open_transport("CODClient"), threading.Event(), []
+
+        def problem(body):
+            try:
+                tables.append(read_answer(body, form=form))
+            except ValueError as error:
+                return str(error)
+            return None
+
         try:
             for query in progress_bar(queries, enabled=self.progress, description="COD search"):
                 url = urljoin(self.base_url, "result") + "?" + urlencode({**query, "format": form})
-                reply = transport.fetch(url, lambda b: answer_problem(b, form=form), stop=never)
+                reply = transport.fetch(url, problem, stop=never)
                 if reply.body is None:
                     raise DownloadError(
                         f"CODClient.search: no answer from {self.base_url} after "
                         f"{reply.attempts} attempts ({reply.error}). Try again later."
                     )
-                answers.append(parse_answer(reply.body, form=form))
         finally:
             transport.close()
-        return [read_cod_table(answer) for answer in answers if answer is not None]
+        return [table for table in tables if table is not None]
+
+
+def _check_number(name, value, kind, low, high=float("inf")):
+    """Return the number, or raise one sentence."""
+    good = isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
+    if not good:
+        what = "an integer" if kind is Integral else "a number"
+        bounds = f">= {low}" if high == float("inf") else f"from {low} to {high}"
+        raise InvalidInputError(f"CODClient: {name} is {value!r}; give {what} {bounds}.")
+    return value
+
+
+def _check_choice(name, value, allowed):
+    """Raise one sentence unless `value` is one of `allowed`."""
+    if not isinstance(value, str) or value not in allowed:
+        options = ", ".join(map(repr, allowed))
+        raise InvalidInputError(f"CODClient: {name} is {value!r}; choose one of {options}.")
+
+
+def _check_url(url):
+    """Return the address with a slash at its end."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise InvalidInputError(
+            f"CODClient: base_url is {url!r}; give an http or https address, such as {COD_URL!r}."
+        )
+    return url if url.endswith("/") else url + "/"
+
+
+def _check_user_agent(text):
+    """Return the text if it can stand in a header."""
+    if not isinstance(text, str) or not (text.isascii() and text.isprintable()):
+        raise InvalidInputError(
+            f"CODClient: user_agent is {text!r}; give a line of printable ASCII characters."
+        )
+    return text

@@ -3,15 +3,18 @@
 The interface is described at https://wiki.crystallography.net/RESTful_API/.
 """
 
+import csv
 import json
+from io import StringIO
 from numbers import Integral
 
 import gemmi
 import pandas as pd
 
 from crystalml.crystallography import parse_formula, spacegroup_symbol
-from crystalml.exceptions import InvalidInputError
+from crystalml.exceptions import InvalidInputError, SchemaError
 from crystalml.io._cod._ids import check_cod_ids
+from crystalml.io._cod._metadata import COD_COLUMNS, read_cod_table
 
 # Column of the table -> how the COD names its lower and upper bound.
 RANGES = {
@@ -28,6 +31,10 @@ RANGES = {
 }
 _WORDS = ("text", "journal", "year", "doi")
 _MAX_WITH, _MAX_WITHOUT = 8, 4
+
+# Limits of an answer, far above the COD's own: bytes of its header, and columns.
+_MAX_HEADER = 1 << 20
+_MAX_COLUMNS = 1000
 
 # Ids of one request: longer addresses are refused by many servers.
 _IDS_PER_REQUEST = 500
@@ -98,39 +105,76 @@ def keep_matching(table, terms, *, caller):
     return table.reset_index(drop=True)
 
 
-def answer_problem(body, *, form):
-    """Say why `body` is no answer in the form asked for, or return None."""
-    start = body[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"<"):
-        return "an HTML page, not a table"
-    if form == "json":
-        return None if _parse_json(body) is not None else "not a JSON list of entries"
-    columns = start.partition(b"\n")[0].decode("utf-8", "replace").replace('"', "").split(",")
-    if start and columns[0].strip() != "file":
-        return f"not a CSV table of entries (begins with {start[:40].decode('latin-1')!r})"
-    return None
+def read_answer(body, *, form):
+    """Return the table of an answer, or None where no entry was found.
 
-
-def parse_answer(body, *, form):
-    """Turn a checked answer into what ``map_cod_columns`` takes; None for no entries."""
+    Raises
+    ------
+    ValueError
+        With the reason why `body` is no whole table of entries.
+    """
     if not body.strip():
         return None
-    if form == "csv":
-        return body
-    entries = _parse_json(body)
-    return pd.DataFrame(entries, dtype=object) if entries else None
+    if body[:4096].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        raise ValueError("an HTML page, not a table")
+    table = _read_json(body) if form == "json" else _read_csv(body)
+    if table is None:
+        return None
+    # A server that runs out of memory or time says so in the midst of its own table.
+    if table["file"].map(lambda value: str(value).lstrip().startswith("<")).any():
+        raise ValueError("a table that breaks off with an HTML message")
+    return table
 
 
-def _parse_json(body):
-    """Return the list of entries, or None where the body is something else."""
-    if not body.strip():
-        return []
+def _read_csv(body):
+    """Return the table of a CSV body, whose header is looked at before memory is given to it."""
+    head = StringIO(body[:_MAX_HEADER].decode("utf-8-sig", "replace"), newline="")
     try:
-        entries = json.loads(body)
-    except ValueError:
-        return None
-    good = isinstance(entries, list) and all(isinstance(e, dict) and "file" in e for e in entries)
-    return entries if good else None
+        header = next(csv.reader(head))
+    except csv.Error:
+        header = []
+    if not header or header[0] != "file":
+        start = body[:40].decode("latin-1")
+        raise ValueError(f"not a CSV table of entries (begins with {start!r})")
+    endless = len(body) > _MAX_HEADER and not head.read(1)
+    _check_width(_MAX_COLUMNS + 1 if endless else len(header))
+    try:
+        return read_cod_table(body)
+    except SchemaError as error:
+        raise ValueError(f"not a whole CSV table ({error.__cause__ or error})") from error
+
+
+def _read_json(body):
+    """Return the table of a JSON list of entries, one dict each."""
+    try:
+        text = body.decode("utf-8-sig", "replace")
+        # Numbers stay text until they have a column: int() refuses those of 5,000 digits.
+        entries = json.loads(text, parse_int=str, parse_float=str)
+        good = isinstance(entries, list) and all(
+            isinstance(e, dict) and "file" in e for e in entries
+        )
+        if not good:
+            raise ValueError("not a JSON list of entries")
+        _check_width(len({name for entry in entries for name in entry}))
+        entries = [{_plain_text(k): _plain_text(v) for k, v in e.items()} for e in entries]
+        return read_cod_table(pd.DataFrame(entries, dtype=object)) if entries else None
+    except json.JSONDecodeError as error:
+        raise ValueError("not a JSON list of entries") from error
+    except RecursionError:
+        raise ValueError("nested too deeply for a JSON list of entries") from None
+
+
+def _plain_text(value):
+    """Replace what no text file can hold: halves of characters, and nested values."""
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _check_width(n_columns):
+    """Refuse tables whose empty fields alone would fill the memory."""
+    if n_columns > _MAX_COLUMNS:
+        raise ValueError(f"a table of {n_columns} columns or more; the COD has {len(COD_COLUMNS)}")
 
 
 def _elements(prefix, symbols, most, caller):

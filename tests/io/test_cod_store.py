@@ -1,15 +1,15 @@
 """What counts as the CIF that was asked for, on real files and on damaged ones."""
 
-import gzip
 import re
 import tarfile
+import threading
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalml.io._cod._content import BodyError, BodyTooLargeError, cif_problem, gunzip
+from crystalml.io._cod._store import Store, cif_problem
 
 CIF = b"# comment\ndata_1000041\n_cell_length_a 5.64\n_title\n;\ndata_9999999 is quoted here\n;\n"
 
@@ -85,25 +85,26 @@ def test_cut_text_fields_and_loops_are_damage():
     assert cif_problem(loop, 1000041, syntax=False) is None
 
 
-@given(st.binary(max_size=2000), st.integers(0, 10_000))
-def test_gunzip_gives_everything_or_raises(body, cut):
-    packed = gzip.compress(body, mtime=0)
-    assert gunzip(packed, max_size=2000) == body
-    with pytest.raises(BodyError):
-        gunzip(packed[: cut % len(packed)], max_size=2000)
-    if len(body) > 1:
-        with pytest.raises(BodyTooLargeError):
-            gunzip(packed, max_size=len(body) - 1)
-
-
-def test_gunzip_notices_a_changed_byte_and_what_is_no_gzip():
-    packed = bytearray(gzip.compress(CIF, mtime=0))
-    packed[-6] ^= 1
-    for wrong in (bytes(packed), CIF):
-        with pytest.raises(BodyError, match="damaged gzip"):
-            gunzip(wrong, max_size=10**6)
-
-
 @given(st.binary(max_size=300))
 def test_any_bytes_get_a_verdict(body):
     assert isinstance(cif_problem(body, 1000041), str)
+
+
+def test_two_threads_may_write_the_same_entry(tmp_path):
+    store = Store(tmp_path, max_size=10**6, syntax=True)
+    body, failures = CIF, []
+
+    def write():
+        for _ in range(50):
+            try:
+                store.put(1000041, body)
+            except OSError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [store.path(1000041)]
