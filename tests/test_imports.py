@@ -70,8 +70,12 @@ def test_imports_follow_the_layers(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_skorch_and_private_sklearn_are_named_in_one_module_each(path):
-    allowed = {"skorch": "neural/_training.py", "sklearn": "_validation.py"}
+def test_skorch_and_private_sklearn_are_named_where_they_are_met_alone(path):
+    allowed = {
+        "skorch": {"neural/_training.py"},
+        # The second builds compiled trees from their nodes, which no public name does.
+        "sklearn": {"_validation.py", "persistence/_checks.py"},
+    }
     here = path.relative_to(PACKAGE).as_posix()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.ImportFrom | ast.Import):
@@ -84,9 +88,9 @@ def test_skorch_and_private_sklearn_are_named_in_one_module_each(path):
         for name in names:
             parts = name.split(".")
             if parts[0] == "skorch":
-                assert here == allowed["skorch"]
+                assert here in allowed["skorch"]
             if parts[0] == "sklearn" and any(part.startswith("_") for part in parts):
-                assert here == allowed["sklearn"]
+                assert here in allowed["sklearn"]
 
 
 def modules_after(statement):
