@@ -13,8 +13,10 @@ from crystalml._validation import (
     StrOptions,
     check_parameters,
     check_sample_weight,
+    warn,
 )
-from crystalml.exceptions import InvalidInputError
+from crystalml.crystallography import parse_formulas
+from crystalml.exceptions import CrystalmlWarning, InvalidInputError
 
 _CONSTRAINTS = {
     "share": [Interval(Real, 0, 1, closed="neither"), None],
@@ -72,3 +74,17 @@ def test_weights_become_one_float_per_row(weight):
 def test_bad_weights(weight, error, message):
     with pytest.raises(error, match=message):
         check_sample_weight(weight, np.zeros((3, 1)), caller="net")
+
+
+def test_warnings_point_to_the_line_that_called_into_the_package(monkeypatch):
+    with pytest.warns(CrystalmlWarning, match="odd") as said:
+        warn("odd", CrystalmlWarning)
+    assert said[0].filename == __file__
+
+    def complain(*arguments, **options):
+        warn("deep", CrystalmlWarning)
+
+    monkeypatch.setattr("crystalml.crystallography._formula.FormulaTable", complain)
+    with pytest.warns(CrystalmlWarning, match="deep") as said:
+        parse_formulas(["NaCl"], on_error="report")
+    assert said[0].filename == __file__

@@ -1,7 +1,11 @@
 """Checks of parameters and of rows: the only module that touches scikit-learn's private helpers."""
 
+import os
+import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from crystalml._typing import FloatArray
-from crystalml.exceptions import InvalidInputError
+from crystalml.exceptions import CrystalmlWarning, InvalidInputError
 
 __all__ = [
     "HasMethods",
@@ -24,7 +28,10 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "check_sample_weight",
+    "warn",
 ]
+
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 def check_parameters(estimator: BaseEstimator, constraints: Mapping[str, Sequence[Any]]) -> None:
@@ -92,3 +99,16 @@ def check_sample_weight(sample_weight: Any, X: Any, *, caller: str) -> FloatArra
             "Give some row a positive weight."
         )
     return weight
+
+
+def warn(message: str, category: type[CrystalmlWarning]) -> None:
+    """Warn in the name of the line outside the package that called into it.
+
+    However deep inside the package the reason is found, users see their own line, and Python's
+    rule of one warning for each line works for each of their calls.
+    """
+    # Python 3.12 has skip_file_prefixes for this.
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
