@@ -26,12 +26,49 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "as_pandas",
     "check_parameters",
     "check_sample_weight",
     "warn",
 ]
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
+
+
+def as_pandas(X: Any) -> Any:
+    """Return a table of another library, such as polars, as a pandas DataFrame.
+
+    Parameters
+    ----------
+    X : object
+        What a user gave. A table has column names and gives each column as an array; whatever
+        is none, or is pandas' own already, is returned as it is.
+
+    Returns
+    -------
+    DataFrame or object
+        Text is of type object with None where it is missing, numbers are NaN where they are.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table has not been computed yet.
+    """
+    # Before its columns, which polars computes with a warning.
+    if hasattr(X, "collect"):
+        raise InvalidInputError(
+            f"a {type(X).__name__} holds no rows yet; call its method collect() first."
+        )
+    # A pyarrow.Table has its names there, and its columns where others have their names.
+    names = getattr(X, "column_names", None)
+    if names is None:
+        names = getattr(X, "columns", None)
+    if names is None or hasattr(X, "iloc") or isinstance(X, Mapping):
+        return X
+    import pandas as pd
+
+    columns = {name: np.asarray(X[name].to_numpy()) for name in names}
+    return pd.DataFrame(columns, columns=list(names))
 
 
 def check_parameters(estimator: BaseEstimator, constraints: Mapping[str, Sequence[Any]]) -> None:

@@ -219,7 +219,7 @@ def as_formula_list(formulas: Any, *, caller: str) -> list[Any]:
             "one column"
         )
     if hasattr(formulas, "to_numpy"):
-        formulas = formulas.to_numpy(dtype=object)
+        formulas = np.asarray(formulas.to_numpy(), dtype=object)
     return formulas.tolist() if isinstance(formulas, np.ndarray) else list(formulas)
 
 

@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import ArrayLike, Charges, Formulas, ObjectArray
+from crystalml._validation import as_pandas
 from crystalml.crystallography import metric_tensor, niggli_cell, validate_cells
 from crystalml.exceptions import CellError, InvalidInputError
 from crystalml.model_selection._groups import group_names
@@ -130,6 +131,7 @@ def duplicate_groups(
 
 def _checked_cells(cells, n_rows):
     """Return the cells as a float array, one per formula."""
+    cells = as_pandas(cells)
     if isinstance(cells, pd.DataFrame) and set(CELL_COLUMNS) <= set(cells.columns):
         cells = cells[list(CELL_COLUMNS)]
     if isinstance(cells, pd.DataFrame):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
+from crystalml._validation import as_pandas
 from crystalml.descriptors._table_columns import is_number
 from crystalml.exceptions import InvalidInputError
 
@@ -44,6 +45,7 @@ class Column(NamedTuple):
 
 def as_frame(X):
     """Look at any matrix as a DataFrame; columns without names are x0, x1, ..."""
+    X = as_pandas(X)
     if isinstance(X, pd.DataFrame):
         frame = X
     else:

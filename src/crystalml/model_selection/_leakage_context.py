@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._validation import as_pandas
 from crystalml.crystallography import (
     cell_volume,
     find_spacegroup,
@@ -186,6 +187,7 @@ def _read_cells(frame, cells):
         found = _valid_cells(frame[names])
         # Scaled cells are no cells any more.
         return found if np.mean(~np.isnan(found[:, 0])) >= _READABLE else None
+    cells = as_pandas(cells)
     if isinstance(cells, pd.DataFrame) and set(CELL_COLUMNS) <= set(cells.columns):
         cells = cells[list(CELL_COLUMNS)]
     _check_length(cells, frame, "cells")

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray
+from crystalml._validation import as_pandas
 from crystalml.crystallography import cell_volume, validate_cells
 from crystalml.exceptions import InvalidInputError, SchemaError
 from crystalml.model_selection._probabilities import checked_weights
@@ -100,6 +101,7 @@ def volume_report(
 
 def _cells(cells):
     """Pick the six columns of a table by name."""
+    cells = as_pandas(cells)
     if not isinstance(cells, pd.DataFrame) or not set(cells.columns).intersection(CELL_COLUMNS):
         return np.asarray(cells, dtype=np.float64)
     missing = [name for name in CELL_COLUMNS if name not in cells.columns]

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from crystalml._typing import ArrayLike, FloatArray, NDArray, ObjectArray
-from crystalml._validation import warn
+from crystalml._validation import as_pandas, warn
 from crystalml.exceptions import CellError, FormulaError, InvalidInputError, SkippedRowsWarning
 from crystalml.model_selection import abstain_below as abstain
 from crystalml.model_selection import conformal_sets, conformal_threshold
@@ -220,6 +220,7 @@ class SpaceGroupAnswers:
         table, caller = self._table(X), f"{type(self).__name__}.rank"
         n_rows = len(table)
         table, entries, kept = self._usable(table, caller)
+        log_likelihood = as_pandas(log_likelihood)
         if kept is not None:
             log_likelihood = _of_rows(log_likelihood, kept, n_rows)
         found = self._probabilities(entries)

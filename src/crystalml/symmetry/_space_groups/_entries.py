@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
-from crystalml._validation import warn
+from crystalml._validation import as_pandas, warn
 from crystalml.crystallography import (
     cell_problems,
     cell_volume,
@@ -74,7 +74,8 @@ def as_table(X, parts, *, caller):
     Parameters
     ----------
     X : DataFrame, Series, list, dict or array
-        A table; rows as dicts; formulas alone; an array of the columns needed, in their order.
+        A table, of pandas or another library; rows as dicts; formulas alone; an array of the
+        columns needed, in their order.
     parts : set of {"composition", "cell", "atoms"}
         What the classifier looks at.
     caller : str
@@ -85,6 +86,7 @@ def as_table(X, parts, *, caller):
     SchemaError
         If there is no such column, or `X` is something else.
     """
+    X = as_pandas(X)
     if isinstance(X, Mapping):
         X = pd.DataFrame(X if any(np.ndim(value) for value in X.values()) else [X])
     elif _are_rows(X):
