@@ -34,6 +34,7 @@ _SDIST_FILES = {
     "LICENSE",
     "PKG-INFO",
     "README.md",
+    "SECURITY.md",
     "conftest.py",
     "constraints.txt",
     "noxfile.py",
