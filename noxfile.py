@@ -33,7 +33,7 @@ def lint(session):
 
 @nox.session
 def quickstart(session):
-    """Run the main job: CIF files and formulas to ranked space groups, with two pictures."""
+    """Run the main job: CIF files and cells to ranked space groups, with three pictures."""
     session.install(*CONSTRAINTS, ".[all]")
     session.run("python", "examples/quickstart.py", *session.posargs)
 

@@ -90,4 +90,11 @@ html_theme_options = {
     "footer_end": [],
     "pygments_light_style": "tango",
 }
-html_sidebars = {"index": [], "comparison": [], "changelog": [], "contributing": [], "measured": []}
+html_sidebars = {
+    "index": [],
+    "comparison": [],
+    "changelog": [],
+    "contributing": [],
+    "measured": [],
+    "security": [],
+}

@@ -1,5 +1,6 @@
 """Every gallery example runs and draws labelled pictures; the reproduced study shows its leaks."""
 
+import importlib.util
 import re
 import runpy
 import sys
@@ -10,6 +11,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from crystalml import plotting
+from crystalml.datasets import load_cod_inorganic
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
@@ -116,6 +118,47 @@ def check_audit(text):
     assert {"a", "b", "c", "volume", "spacegroup_number", "hall_code"} <= set(fitted[0].split(", "))
     steps = text.partition("## Mistake by mistake")[2].partition("##")[0]
     assert len(re.findall(r"^\| .+ \| [01]\.\d+ ", steps, re.M)) == 4
+
+
+def test_quickstart_ranks_and_explains_before_it_fits(tmp_path, monkeypatch, capsys):
+    """The whole run, with the models fitted on few rows."""
+    quickstart = load_example("quickstart")
+
+    def few_rows(**options):
+        table, y = load_cod_inorganic(**options)
+        return table[::12], y[::12]
+
+    def quick_models():
+        models = quickstart_models()
+        models["random forest"].set_params(randomforestclassifier__n_estimators=10)
+        models["MLP"].set_params(mlpnetclassifier__max_epochs=2)
+        return models
+
+    quickstart_models = quickstart.make_models
+    monkeypatch.setattr(quickstart, "make_models", quick_models)
+    monkeypatch.setattr(quickstart, "load_cod_inorganic", few_rows)
+    monkeypatch.setattr(sys, "argv", ["quickstart.py", "--output", str(tmp_path)])
+    quickstart.main()
+    out, err = capsys.readouterr()
+    steps = re.findall(r"^\[ *[\d.]+ s\] (\w+)", out, re.M)
+    assert steps == [
+        *("Reading", "Ranking", "Explaining", "Splitting", "Fitting", "Drawing", "Done"),
+    ]
+    assert "LaFeAsO: P 4/n m m 0." in out
+    assert "P 4/n m m is rank 1" in out
+    assert re.search(r"^ *formula +spacegroup_number.+\n.+ 129 ", out, re.M), "neighbours"
+    assert re.search(r"^random forest +0\.\d+", out, re.M)
+    pictures = {path.stem for path in tmp_path.glob("*.png") if path.stat().st_size > 5000}
+    assert pictures == {"ranked_space_groups", "confusion_by_crystal_system", "reliability"}
+    assert err == "", "no frames of a progress bar where there is no terminal"
+
+
+def load_example(name):
+    """Import an example as a module."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_gallery_exists():

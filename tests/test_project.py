@@ -23,6 +23,19 @@ def test_readme_names_the_quickstart_command():
     assert re.search(r"^python3 -m venv \.venv && .*nox -s quickstart$", read("README.md"), re.M)
 
 
+def test_the_security_policy_is_found_and_shipped():
+    policy = read("SECURITY.md")
+    for part in ("Report a vulnerability", "Supported versions", "CIF files", "Model files",
+                 "Downloads"):  # fmt: skip
+        assert part in policy
+    assert "@" not in policy, "reports go through the form, not by mail"
+    for page in ("README.md", "CONTRIBUTING.md"):
+        assert "](SECURITY.md)" in read(page)
+    build = tomllib.loads(read("pyproject.toml"))["tool"]["hatch"]["build"]
+    assert "/SECURITY.md" in build["targets"]["sdist"]["include"]
+    assert '"SECURITY.md"' in read("tools/check_distribution.py")
+
+
 def test_every_direct_dependency_has_a_lower_bound_and_a_tested_version():
     project = tomllib.loads(read("pyproject.toml"))["project"]
     extras = project["optional-dependencies"]

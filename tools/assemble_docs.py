@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OTHER_PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
     "benchmarks/README.md": "measured.md",
 }
 GUIDE_ORDER = (
@@ -125,7 +126,7 @@ def main_pages(pages) -> list[str]:
     """Return what the bar at the top leads to; pages that are not named here come last."""
     names = {page.removesuffix(".md") for page in pages if "/" not in page} - {"index"}
     first = ["guide", "gallery/index", "api", "comparison", "changelog"]
-    last = ["measured", "contributing"]
+    last = ["measured", "contributing", "security"]
     return [
         *(name for name in first if name in names or name in ("guide", "gallery/index")),
         *sorted(names - {*first, *last}),

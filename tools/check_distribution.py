@@ -21,6 +21,7 @@ DATA = {
     "crystalml/descriptors/data/elements.csv",
     "crystalml/descriptors/data/elements.rst",
     "crystalml/io/data/check_reference.json",
+    "crystalml/persistence/estimators.toml",
     "crystalml/py.typed",
 }
 # The ready model, where the release has one: all of it or nothing.
@@ -36,6 +37,7 @@ _SDIST_FILES = {
     "LICENSE",
     "PKG-INFO",
     "README.md",
+    "SECURITY.md",
     "conftest.py",
     "constraints.txt",
     "noxfile.py",

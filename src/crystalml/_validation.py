@@ -1,7 +1,11 @@
 """Checks of parameters and of rows: the only module that touches scikit-learn's private helpers."""
 
+import os
+import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,17 +22,57 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from crystalml._typing import FloatArray, IntArray, RandomState
-from crystalml.exceptions import InvalidInputError
+from crystalml.exceptions import CrystalmlWarning, InvalidInputError
 
 __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "as_pandas",
     "check_parameters",
     "check_sample_weight",
     "group_codes",
     "private_random_state",
+    "warn",
 ]
+
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
+
+
+def as_pandas(X: Any) -> Any:
+    """Return a table of another library, such as polars, as a pandas DataFrame.
+
+    Parameters
+    ----------
+    X : object
+        What a user gave. A table has column names and gives each column as an array; whatever
+        is none, or is pandas' own already, is returned as it is.
+
+    Returns
+    -------
+    DataFrame or object
+        Text is of type object with None where it is missing, numbers are NaN where they are.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table has not been computed yet.
+    """
+    # Before its columns, which polars computes with a warning.
+    if hasattr(X, "collect"):
+        raise InvalidInputError(
+            f"a {type(X).__name__} holds no rows yet; call its method collect() first."
+        )
+    # A pyarrow.Table has its names there, and its columns where others have their names.
+    names = getattr(X, "column_names", None)
+    if names is None:
+        names = getattr(X, "columns", None)
+    if names is None or hasattr(X, "iloc") or isinstance(X, Mapping):
+        return X
+    import pandas as pd
+
+    columns = {name: np.asarray(X[name].to_numpy()) for name in names}
+    return pd.DataFrame(columns, columns=list(names))
 
 
 def check_parameters(estimator: BaseEstimator, constraints: Mapping[str, Sequence[Any]]) -> None:
@@ -138,3 +182,16 @@ def private_random_state(random_state: RandomState) -> np.random.RandomState:
         If it is none of the three.
     """
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def warn(message: str, category: type[CrystalmlWarning]) -> None:
+    """Warn in the name of the line outside the package that called into it.
+
+    However deep inside the package the reason is found, users see their own line, and Python's
+    rule of one warning for each line works for each of their calls.
+    """
+    # Python 3.12 has skip_file_prefixes for this.
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -7,11 +7,14 @@ __all__ = [
     "CrystalmlWarning",
     "DownloadError",
     "FormulaError",
+    "IgnoredInputWarning",
+    "ImplausibleCellWarning",
     "InvalidInputError",
     "MissingDependencyError",
     "ParquetError",
     "PersistenceError",
     "SchemaError",
+    "SkippedRowsWarning",
     "SpaceGroupError",
 ]
 
@@ -62,3 +65,15 @@ class MissingDependencyError(CrystalmlError, ImportError):
 
 class CrystalmlWarning(UserWarning):
     """Base of the warnings of crystalml."""
+
+
+class ImplausibleCellWarning(CrystalmlWarning):
+    """A cell that no crystal of its composition has, as when it is given in another unit."""
+
+
+class IgnoredInputWarning(CrystalmlWarning):
+    """Something was given that the model does not look at."""
+
+
+class SkippedRowsWarning(CrystalmlWarning):
+    """Rows of a table that cannot be answered and are left out of the answer."""

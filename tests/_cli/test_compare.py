@@ -28,8 +28,9 @@ def test_compare_prints_a_table(table, capsys):
     options = ["--models", "decision_tree", "--folds", "3", "--target", "crystal_system"]
     assert main(["compare", table, *options]) == 0
     out = capsys.readouterr().out
-    assert "| decision_tree | " in out
-    assert "| nearest_neighbour | " in out
+    assert out.count("\ndecision_tree  ") == 3  # three blocks of columns
+    assert "\nnearest_neighbour  " in out
+    assert max(map(len, out.splitlines())) <= 80
     assert out.startswith("crystal_system, whole chemical systems held out together")
 
 

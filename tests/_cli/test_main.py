@@ -1,6 +1,8 @@
 """The command line: exit codes, text, JSON, and one sentence for what goes wrong."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -13,7 +15,8 @@ from tests.pretrained.small_recipe import small_recipe
 import crystalml
 from crystalml import CellDescriptors, read_cifs
 from crystalml._cli import main
-from crystalml._cli._output import plain, text_table
+from crystalml._cli._output import plain, text_table, wrapped
+from crystalml._cli._parser import make_parser
 from crystalml._cli._tables import read_table, write_table
 from crystalml.pretrained._build import build_model
 
@@ -84,6 +87,33 @@ def test_version_and_help(run):
         ["rank", "--formula", "NaCl", "--cell", "5", "5", "5"],
         ["rank", "--formula", "NaCl", *CELL, "--top", "0"],
         ["rank", "--formula", "NaCl", *CELL, "--su", "0", "0", "0", "0", "0", "-1"],
+        ["rank", "--formula", "NaCl", "--cell", "5,64", "5", "5", "90", "90", "90"],
+        ["rank", "--formula", "NaCl", "--cell", "5.64()x", "5", "5", "90", "90", "90"],
+        ["rank", "--formula", "NaCl", "--cell", "?", "5", "5", "90", "90", "90"],
+        [
+            "rank",
+            "--formula",
+            "NaCl",
+            "--cell",
+            "5.64(1)",
+            "5",
+            "5",
+            "90",
+            "90",
+            "90",
+            "--su",
+            "0",
+            "0",
+            "0",
+            "0",
+            "0",
+            "0",
+        ],
+        ["rank", "--formula", "NaCl", *CELL, "--allowed", "P n 7"],
+        ["rank", "x.csv", "y.cif"],
+        ["read", "x.cif", "--n-jobs", "0"],
+        ["compare", "table.csv", "--folds", "1"],
+        ["compare", "table.csv", "--max-rows", "few"],
         ["read", "x.cif", "-o", "table.xlsx"],
         ["check", "x.csv", "y.cif"],
         ["check", "x.cif", "--flag", "odd"],
@@ -207,6 +237,98 @@ def test_rank_with_files_that_hold_no_such_model(run, tmp_path):
     assert err.endswith("nothing: No such file or directory\n")
 
 
+def test_uncertainties_in_brackets_are_those_of_su(run, model):
+    command = ["rank", "--formula", "NaCl", "--model", model, "--json"]
+    plain_cell = ["--cell", "5.64", "5.64", "5.64", "90", "90", "90"]
+    in_brackets = ["--cell", "5.64(5)", "5.64(5)", "5.64(5)", "90.0(3)", "90", "90."]
+    apart = ["--su", "0.05", "0.05", "0.05", "0.3", "0", "0"]
+    found = [run(*command, *rest)[1] for rest in ([*plain_cell, *apart], in_brackets, plain_cell)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_groups_allowed_by_symbol(run, model):
+    command = ["rank", "--formula", "NaCl", *CELL, "--model", model, "--json"]
+    _, out, _ = run(*command, "--allowed", "P n m a, Fm-3m", "--allowed", "14")
+    numbers = {c["spacegroup_number"] for c in json.loads(out)["answers"][0]["candidates"]}
+    assert numbers == {14, 62, 225}
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit"),
+    [
+        (["0.564", "0.564", "0.564", "90", "90", "90"], "nm would fit"),
+        (["564", "564", "564", "90", "90", "90"], "pm would fit"),
+        (["5.64", "5.64", "5.64", "1.5708", "1.5708", "1.5708"], "in radians"),
+        (["90", "90", "90", "5.64", "5.64", "5.64"], "exchanged"),
+    ],
+)
+def test_a_cell_that_cannot_be_right_has_one_line_of_warning(run, model, cell, unit):
+    code, out, err = run(
+        "rank", "--formula", "NaCl", "--cell", *cell, "--model", model, "--explain"
+    )
+    assert code == 0
+    assert "rank  number" in out
+    assert err.startswith("crystalml rank: 1 of 1 cells cannot be right (first: --cell, ")
+    assert unit in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_in_another_unit_is_named(run, model, halite, tmp_path):
+    small = tmp_path / "small.cif"
+    small.write_text(HALITE.replace("5.6402(2)", "0.56402(2)"))
+    _, _, err = run("rank", halite, str(small), "--model", model)
+    assert f"1 of 2 cells cannot be right (first: {small}, " in err
+
+
+def test_rank_tables(run, model, tmp_path):
+    path = str(tmp_path / "table.csv")
+    table = pd.DataFrame([["NaN", 5.0, 90.0], [None, 5.0, 90.0], ["NaCl", 5.64, 90.0]],
+                         columns=["formula", "a", "alpha"])  # fmt: skip
+    cells = table.assign(b=table["a"], c=table["a"], beta=90, gamma=90)
+    write_table(cells.assign(spacegroup_number=[None, 1, 225]), path)
+    code, out, _ = run("rank", path, "--model", model, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert [answer["formula"] for answer in found["answers"]] == ["NaN", "NaCl"]
+    assert [answer["source"] for answer in found["answers"]] == [f"{path}, row 1", f"{path}, row 3"]
+    assert found["answers"][1]["declared"]["spacegroup_number"] == 225
+    assert found["not_ranked"][0]["source"] == f"{path}, row 2"
+    write_table(table, path)
+    code, _, err = run("rank", path, "--model", model)
+    assert code == 1
+    assert err.startswith(
+        f"crystalml rank: {path} has no column b, c, beta, gamma; it has formula,"
+    )
+    write_table(cells.assign(b="long"), path)
+    for command in ("rank", "check"):
+        code, _, err = run(command, path)
+        assert code == 1
+        assert f"{path}: column 'b' has 'long' in row 1, which is no number." in err
+
+
+def test_messages_name_no_function_of_python(run, model, halite, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    typed = ["rank", "--formula", "NaCl", *CELL]
+    (tmp_path / "read_cifs").write_text("text")
+    messages = [
+        run(*arguments)[2]
+        for arguments in (
+            ["rank", "--formula", "NaClx", *CELL],
+            [*typed, "--model", halite],
+            [*typed, "--model", model, "--allowed", "231"],
+            [*typed, "--model", model, "--allowed", "extinction:z"],
+            [*typed, "--model", model, "--allowed", "oF,mC"],
+            ["check", halite, "--flag", "odd"],
+            ["compare", "read_cifs"],
+        )
+    ]
+    python = re.compile(r"Classifier|\b\w+\.\w+\(|parse_formula|check_table|load: |None")
+    assert not [message for message in messages if python.search(message)]
+    assert all(message.count("\n") == 1 for message in messages)
+    # A file may be called like a function.
+    assert messages[-1] == "crystalml compare: read_cifs: a table is a .parquet or .csv file.\n"
+
+
 def test_allowed_that_means_nothing(run, model):
     code, _, err = run("rank", "--formula", "NaCl", *CELL, "--model", model, "--allowed", "xX")
     assert code == 2
@@ -322,9 +444,82 @@ def test_interruption(run, monkeypatch):
     assert run("read", "x") == (130, "", "crystalml: interrupted\n")
 
 
+HELP = {"": "exit codes:", "read": "--output", "rank": "--cell", "check": "--flag",
+        "compare": "--folds"}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_help_fits_and_is_broken_between_words(run, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = run(*command.split(), "--help")
+    lines = out.splitlines()
+    assert code == 0
+    assert HELP[command] in out
+    assert max(map(len, lines)) <= 80
+    # No line ends in a hyphen that belongs to a word, and no quoted example is torn apart.
+    assert not [line for line in lines if line.endswith(("-", "/"))]
+    assert all(line.count('"') % 2 == 0 for line in lines)
+
+
+@pytest.mark.parametrize("command", ["read", "rank", "check", "compare"])
+def test_help_has_examples_that_parse_and_all_defaults(run, command):
+    out = run(command, "--help")[1]
+    examples = re.findall(r"^  crystalml (.+)$", out, re.M)
+    assert len(examples) >= 2
+    parser = make_parser()
+    for example in examples:
+        assert parser.parse_args(shlex.split(example)).command == command
+    options = out.partition("options:")[2].partition("examples:")[0]
+    switches = {"--help", "--json", "--explain", "--formula", "--cell"}
+    for block in re.split(r"\n  (?=-)", options)[1:]:
+        name = re.search(r"--[a-z-]+", block)[0]
+        assert name in switches or "(default: " in block, name
+
+
+def test_tables_fit_into_80_columns(run, monkeypatch, tmp_path, halite, model):
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = tmp_path / ("a_long_name" * 5) / ("and_another" * 3)
+    for part in ("one", "other"):
+        (folder / part).mkdir(parents=True)
+        text = HALITE.replace(
+            "'Cl Na'", "'" + " ".join(f"C{n} H{n} O{n}" for n in range(2, 9)) + "'"
+        )
+        text = text.replace("_length_c 5.6402", "_length_c 5.9402")
+        (folder / part / ("x" * 60 + ".cif")).write_text(text)
+    for arguments in (["read"], ["check"]):
+        _, out, _ = run(*arguments, str(folder))
+        heading, _, table = out.partition("\n\n")
+        assert heading == f"in {folder}/"
+        assert max(map(len, table.splitlines())) <= 80
+        assert "....cif" not in table
+        assert table.count("x.cif") >= 2, "the end of a path says most"
+    typed = ["rank", "--formula", "C17H35NaO2Cl8Br12N4O12", "--model", model, "--explain"]
+    cell = ["--cell", "15.64312", "25.64331", "15.64222", "90.123", "91.123", "90.123"]
+    _, out, _ = run(*typed, *cell)
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_text_tables_align_and_command_no_terminal():
     table = text_table(("name", "number"), [("a\x1b[31m\nb", "1.5"), (None, "10.25")])
     assert table.splitlines() == ["name      number", "a?[31m b     1.5", "           10.25"]
+
+
+def test_text_tables_shorten_texts_and_then_move_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    row = ("x/y/some_file.cif", "a text that is long", "1.5")
+    lines = text_table(("path", "text", "number"), [row]).splitlines()
+    assert lines[1].startswith("...ile.cif  a text ...")
+    assert max(map(len, lines)) == 30
+    assert lines[1].endswith("1.5")
+    kept = text_table(("path", "text", "number"), [row], whole=("path", "text")).splitlines()
+    assert kept[1] == "x/y/some_file.cif  a text that is long"
+    assert kept[3:] == ["path               number", "x/y/some_file.cif     1.5"]
+
+
+def test_sentences_are_wrapped_between_words(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    text = "a well-known sentence of " + "x" * 30
+    assert wrapped(text, "  ").split() == text.split()
 
 
 def test_missing_values_are_null():

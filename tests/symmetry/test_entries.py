@@ -93,8 +93,8 @@ def test_tables_that_cannot_be_read(X, parts, message):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"formula": None}, FormulaError, r"Me: 1 of 1 formulas .* \(first: row 0, the formula is"),
-        ({"formula": float("nan")}, FormulaError, "the formula is missing"),
+        ({"formula": None}, FormulaError, r"Me: 1 of 1 rows have no formula \(first: row 0\)"),
+        ({"formula": float("nan")}, FormulaError, r"X = X\[X\['formula'\].notna\(\)\]"),
         ({"formula": "Xx"}, FormulaError, "Me: 1 of 1 formulas cannot be read .*'Xx'"),
         ({"a": np.nan}, CellError, "Me: impossible unit cell"),
         ({"alpha": 190}, CellError, "Me: impossible unit cell"),

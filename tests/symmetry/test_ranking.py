@@ -40,12 +40,21 @@ class TestAllowed:
             ("extinction:P n a -", [33, 62]),
             ("extinction:4/mmm P - 21 -", [90, 113]),
             ({"extinction:P n m a", 2}, [2, 33, 62]),
+            ("P n a 21", [33]),
+            ("Pbnm", [62]),
+            (
+                ["P 1 21/n 1", "I41/amd", "cF", 2],
+                [2, 14, 141, *spacegroups_of_bravais_lattice("cF")],
+            ),
+            ("62", [62]),
         ],
     )
     def test_what_is_understood(self, allowed, numbers):
         assert_array_equal(allowed_numbers(allowed), np.array(numbers))
 
-    @pytest.mark.parametrize("allowed", ["xP", "Cubic", 0, 231, 1.5, True, [None], ["tP", "?"]])
+    @pytest.mark.parametrize(
+        "allowed", ["xP", "Cubic", "P n a 7", 0, 231, 1.5, True, [None], ["tP", "?"]]
+    )
     def test_what_is_not_says_what_would_be(self, allowed):
         with pytest.raises(InvalidInputError, match=r"someone: allowed has .*a Bravais lattice"):
             allowed_numbers(allowed, caller="someone")

@@ -12,7 +12,13 @@ from crystalml.crystallography import (
     spacegroups_of_bravais_lattice,
 )
 from crystalml.datasets import load_cod_inorganic
-from crystalml.exceptions import InvalidInputError
+from crystalml.exceptions import (
+    CellError,
+    FormulaError,
+    IgnoredInputWarning,
+    InvalidInputError,
+    SkippedRowsWarning,
+)
 
 pytest.importorskip("lightgbm")
 
@@ -215,6 +221,86 @@ def test_known_crystals_are_familiar(model, cod):
     odd = model.unfamiliarity([odd])
     assert odd["n_same_stoichiometry"].item() == 0
     assert odd["best_likeness"].item() < new["best_likeness"].median()
+
+
+# Atoms in the cell
+
+
+def test_typed_atoms_are_said_to_be_ignored(model, rows):
+    cell = rows[["formula", "a", "b", "c", "alpha", "beta", "gamma"]].iloc[0].to_dict()
+    for typed in ({"n_atoms": 8}, {"formula_units": 4.0}):
+        for X in (cell | typed, [cell, cell | typed]):
+            with pytest.warns(
+                IgnoredInputWarning, match=rf"{next(iter(typed))} is ignored;"
+            ) as said:
+                model.rank(X)
+            assert len(said) == 1
+    with pytest.warns(IgnoredInputWarning, match="n_atoms and formula_units are ignored; .*atoms'"):
+        model.predict([cell | {"n_atoms": 8, "formula_units": 4}])
+
+
+def test_atoms_in_tables_are_passed_over(model, rows):
+    cell = rows[["formula", "a", "b", "c", "alpha", "beta", "gamma"]].iloc[0].to_dict()
+    assert "n_atoms" in rows
+    model.rank(rows)
+    model.rank([cell | {"n_atoms": None, "formula_units": np.nan}])
+    model.rank({name: [value] for name, value in cell.items()})
+
+
+# Rows that cannot be ranked
+
+
+def test_rows_without_formula_or_cell_are_left_out_and_counted(model, rows):
+    table = rows.set_axis(list("uvwxyz")).astype({"formula": object})
+    table.loc["v", "formula"] = None
+    table.loc["x", "a"] = np.nan
+    table.loc["y", "formula"] = "Xx2"
+    whole = table.loc[["u", "w", "z"]]
+    with pytest.warns(
+        SkippedRowsWarning,
+        match=r"rank: 3 of 6 rows are left out \(first: row 1: it has no formula",
+    ) as said:
+        ranked = model.rank(table, k=3)
+    assert len(said) == 1
+    pd.testing.assert_frame_equal(ranked, model.rank(whole, k=3))
+    with pytest.warns(SkippedRowsWarning, match="explain: 3 of 6 rows"):
+        evidence, neighbours = model.explain(table, k=2, n_neighbours=2)
+    assert set(evidence["row"]) == {"u", "w", "z"} >= set(neighbours["row"])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist, pd.DataFrame, dict])
+def test_evidence_goes_with_the_rows_that_are_left(model, rows, kind):
+    values = np.random.default_rng(0).normal(size=(len(rows), len(model.classes_)))
+    table = rows.reset_index(drop=True).astype({"formula": object})
+    table.loc[2, "formula"] = np.nan
+    if kind is pd.DataFrame:
+        evidence, kept = pd.DataFrame(values, columns=model.classes_), np.delete(values, 2, axis=0)
+    elif kind is dict:
+        evidence = kept = dict(zip(model.classes_.tolist(), values[0], strict=True))
+    else:
+        evidence, kept = kind(values), np.delete(values, 2, axis=0)
+    with pytest.warns(SkippedRowsWarning, match=r"1 of 6 rows .*row 2"):
+        found = model.rank(table, log_likelihood=evidence)
+    expected = model.rank(table.drop(index=2), log_likelihood=kept)
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_what_answers_every_row_refuses_rows_without_a_formula(model, rows):
+    table = rows.reset_index(drop=True).astype({"formula": object})
+    table.loc[2, "formula"] = np.nan
+    for answer in (model.predict, model.predict_proba, model.predict_set, model.unfamiliarity):
+        with pytest.raises(
+            FormulaError, match=r"1 of 6 rows have no formula \(first: row 2\)\. Drop"
+        ):
+            answer(table)
+    assert len(model.predict(table[table["formula"].notna()])) == 5
+
+
+def test_a_table_with_nothing_to_rank_is_refused(model, rows):
+    with pytest.raises(FormulaError, match="6 of 6 rows have no formula"):
+        model.rank(rows.assign(formula=None))
+    with pytest.raises(CellError, match="6 of 6 rows"):
+        model.rank(rows.assign(a=np.nan))
 
 
 # Empty tables

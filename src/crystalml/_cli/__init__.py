@@ -1,17 +1,31 @@
 """The command ``crystalml``: one module per command, imported when the command runs."""
 
 import os
+import re
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from crystalml._cli._parser import make_parser
-from crystalml.exceptions import CIFError, CrystalmlError, InvalidInputError, SchemaError
+from crystalml.exceptions import (
+    CIFError,
+    CrystalmlError,
+    CrystalmlWarning,
+    InvalidInputError,
+    SchemaError,
+)
 
 __all__ = ["main"]
 
 OK, FINDINGS, USAGE = 0, 1, 2
 _INTERRUPTED = 130
+# The function or class that complains, such as "SpaceGroupClassifier.rank: ": of no use to those
+# who do not write Python.
+_PYTHON_NAME = re.compile(r"([A-Za-z]\w*)(?:\.\w+)?: ")
+_PUBLIC = ("crystallography", "io", "descriptors", "datasets", "model_selection", "symmetry",
+           "persistence", "pretrained")  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = make_parser().parse_args(arguments)
     try:
-        code: int = import_module(f"crystalml._cli._{options.command}").run(options)
+        with warnings.catch_warnings():
+            _show_warnings_in_one_line(options.command)
+            code: int = import_module(f"crystalml._cli._{options.command}").run(options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output (head, say) has enough; Python must not complain when it closes.
@@ -37,11 +53,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _show_warnings_in_one_line(command: str) -> None:
+    """Write what the library warns of as errors are written, without file and line of Python."""
+    show_others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, CrystalmlWarning):
+            print(f"crystalml {command}: {_sentence(message)}", file=sys.stderr)
+        else:
+            show_others(message, category, *where, **more)
+
+    warnings.simplefilter("always", CrystalmlWarning)
+    warnings.showwarning = show
+
+
 def _sentence(error: Exception) -> str:
     """Say what went wrong in one line."""
     if isinstance(error, OSError) and not isinstance(error, CrystalmlError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    text = " ".join(str(error).split())
+    name = _PYTHON_NAME.match(text)
+    return text[name.end() :] if name and _is_public(name[1]) else text
+
+
+def _is_public(name: str) -> bool:
+    """Whether this is a function or class of the library, and not a file that is called so."""
+    if os.path.exists(name):
+        return False
+    return any(name in import_module(f"crystalml.{package}").__all__ for package in _PUBLIC)
 
 
 def _code_of(error: Exception) -> int:

@@ -1,11 +1,14 @@
 """``crystalml check``: the entries of files or a table that are probably wrong."""
 
 import argparse
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
-from crystalml._cli._output import print_json, records, text_table
-from crystalml._cli._tables import is_table, read_table
+from crystalml._cli._output import print_json, records, text_table, without_folder, wrapped
+from crystalml._cli._tables import cells_of, check_columns, is_table, read_table
+from crystalml._schema import CELL_COLUMNS
 from crystalml.exceptions import InvalidInputError
 from crystalml.io import CHECK_FLAGS, check_table, read_cifs
 
@@ -14,8 +17,9 @@ _NAMES = ("source", "block", "cod_id", "formula", "spacegroup_hm")
 
 def run(options: argparse.Namespace) -> int:
     """Read, check, and list the suspects."""
-    if options.top < 1:
-        raise InvalidInputError(f"--top {options.top}: give a number >= 1.")
+    unknown = [flag for flag in options.flag or () if flag not in CHECK_FLAGS]
+    if unknown:
+        raise InvalidInputError(f"--flag {unknown[0]!r}: choose from {', '.join(CHECK_FLAGS)}.")
     table = _table(options)
     check = check_table(table, flags=options.flag)
     suspects = check.suspects
@@ -35,7 +39,10 @@ def run(options: argparse.Namespace) -> int:
 def _table(options: argparse.Namespace) -> pd.DataFrame:
     """Read the table, or make one of CIF files."""
     if len(options.sources) == 1 and is_table(options.sources[0]):
-        return read_table(options.sources[0])
+        table = read_table(options.sources[0])
+        check_columns(table, CELL_COLUMNS, options.sources[0])
+        table[list(CELL_COLUMNS)] = cells_of(table, options.sources[0])
+        return table
     tables = [source for source in options.sources if is_table(source)]
     if tables:
         raise InvalidInputError(
@@ -57,13 +64,27 @@ def _tell(suspects: pd.DataFrame, counts: dict[str, int], most: int) -> None:
         return
     names = [name for name in _NAMES if name in suspects.columns]
     shown = suspects.head(most)
-    rows = (
-        (f"{row['score']:.1f}", *(row[name] for name in names), row["flags"].replace(";", " "))
-        for row in records(shown)
-    )
-    print(text_table(("score", *names, "flags"), rows))
+    if "source" in names:
+        # Where each file has one row, its name is enough; and the COD's files are named by number.
+        is_enough = not shown["source"].duplicated().any()
+        names = [name for name in names if name not in ("cod_id", "block")[: 1 + is_enough]]
+        folder, sources = without_folder(shown["source"].tolist())
+        shown = shown.assign(source=sources)
+        if folder:
+            print(f"in {folder}\n")
+    rows = [line for row in records(shown) for line in _lines(row, names)]
+    print(text_table(("score", *names, "flags"), rows, whole=("score", "flags")))
     if len(suspects) > most:
         print(f"... and {len(suspects) - most:,} more (--top, or --json for all)")
     print()
     meanings = ((flag, str(n), CHECK_FLAGS[flag]) for flag, n in counts.items())
-    print("\n".join(f"{flag} ({n}): {meaning}" for flag, n, meaning in meanings), end="\n\n")
+    sentences = (wrapped(f"{flag} ({n}): {meaning}", "    ") for flag, n, meaning in meanings)
+    print("\n".join(sentences), end="\n\n")
+
+
+def _lines(row: dict[str, Any], names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Write a suspect in as many lines of the table as it has flags."""
+    first, *others = row["flags"].split(";")
+    yield (f"{row['score']:.1f}", *(row[name] for name in names), first)
+    for flag in others:
+        yield (None, *(None for _ in names), flag)

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 from sklearn.compose import make_column_transformer
 
-from crystalml._cli._output import print_json, records
-from crystalml._cli._tables import read_table
+from crystalml._cli._output import print_json, records, text_table, wrapped
+from crystalml._cli._tables import cells_of, check_columns, read_table
 from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import cell_problems, parse_formulas
 from crystalml.descriptors import CellDescriptors, CompositionDescriptors
@@ -39,8 +39,19 @@ def run(options: argparse.Namespace) -> int:
         print_json(_as_json(comparison, options.target))
     else:
         print(f"{options.target}, whole chemical systems held out together\n")
-        print(comparison.to_markdown())
+        _tell(comparison)
     return 0
+
+
+def _tell(comparison: Any) -> None:
+    """Write the figures as a table, and below what has to be known of them."""
+    markdown, _, _ = comparison.to_markdown().partition("\n\n")
+    header, _, *rows = (
+        [cell.strip() for cell in line.strip("| ").split(" | ")] for line in markdown.splitlines()
+    )
+    print(text_table(header, rows, whole=("model",)), end="\n\n")
+    for note in comparison.notes:
+        print(wrapped(f"- {note}", "  "))
 
 
 def _models(options: argparse.Namespace) -> dict[str, Any]:
@@ -62,12 +73,10 @@ def _usable(table: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
     """Keep the rows that have a target, a cell and a formula, and say how many were left out."""
     if options.target not in _TARGETS:
         raise InvalidInputError(f"--target {options.target!r}: choose from {', '.join(_TARGETS)}.")
-    missing = [name for name in (*CELL_COLUMNS, "formula", options.target) if name not in table]
-    if missing:
-        raise SchemaError(f"{options.table} lacks the columns {', '.join(missing)}.")
+    check_columns(table, (*CELL_COLUMNS, "formula", options.target), options.table)
     has_formula = table["formula"].map(lambda text: isinstance(text, str))
     table = table[has_formula & table[options.target].notna()]
-    cells = cell_problems(table[list(CELL_COLUMNS)].to_numpy(dtype=float))
+    cells = cell_problems(cells_of(table, options.table))
     formulas = parse_formulas(list(table["formula"]), on_error="report").errors
     kept = [a is None and b is None for a, b in zip(cells, formulas, strict=True)]
     table = table[kept].reset_index(drop=True)

@@ -1,13 +1,19 @@
 """Tables for readers and JSON for programs, on standard output."""
 
 import json
+import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
+from os.path import commonprefix
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 _LONGEST_CELL = 100
+# Texts are not cut below this many characters.
+_NARROWEST = 8
+_GAP = "  "
 
 
 def print_json(value: Any) -> None:
@@ -35,20 +41,94 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, map(plain, row), strict=True)) for row in zip(*columns, strict=True)]
 
 
-def text_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Align columns: numbers, which come as text already, to the right."""
+def line_width() -> int:
+    """Return how many characters a line may have: those of the terminal, or 80."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Break a sentence into lines between words; all but the first begin with `indent`."""
+    return textwrap.fill(
+        text,
+        line_width(),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def without_folder(sources: Sequence[str | None]) -> tuple[str, list[str | None]]:
+    """Split the folder that all these paths share off, so that a narrow column tells them apart."""
+    known = [source for source in sources if source is not None]
+    folder = commonprefix(known)  # noqa: RUF071 - archives and URLs are no paths; cut below
+    folder = folder[: folder.rfind("/") + 1]
+    return folder, [source and source[len(folder) :] for source in sources]
+
+
+def text_table(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], whole: Sequence[str] = ()
+) -> str:
+    """Align columns, numbers to the right, in lines that fit.
+
+    Where a line would be too long, texts are shortened, the longest first, but not those of the
+    columns named in `whole`; of paths the end is kept. Where that is not enough, columns are moved
+    below, beside the first column again.
+    """
     body = [[_cell(value) for value in row] for row in rows]
     columns = list(zip(header, *body, strict=True))
-    widths = [max(map(len, column)) for column in columns]
     right = [bool(body) and all(map(_is_number, column[1:])) for column in columns]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(line, widths, right, strict=True)
-        ).rstrip()
-        for line in [list(header), *body]
+    fixed = [name in whole or is_number for name, is_number in zip(header, right, strict=True)]
+    columns = _narrowed(columns, fixed, line_width())
+    widths = [max(map(len, column)) for column in columns]
+    padded = [
+        [text.rjust(width) if to_right else text.ljust(width) for text in column]
+        for column, width, to_right in zip(columns, widths, right, strict=True)
     ]
-    return "\n".join(lines)
+    blocks = (
+        zip(*(padded[k] for k in chosen), strict=True) for chosen in _blocks(widths, line_width())
+    )
+    return "\n\n".join("\n".join(_GAP.join(line).rstrip() for line in block) for block in blocks)
+
+
+def _narrowed(
+    columns: list[tuple[str, ...]], fixed: list[bool], most: int
+) -> list[tuple[str, ...]]:
+    """Shorten texts until a line has at most this many characters, or none can be shortened."""
+    widths = [max(map(len, column)) for column in columns]
+    # Whatever is shorter says too little; and the header has to be legible.
+    least = [
+        width if stays else min(width, max(len(column[0]), _NARROWEST))
+        for column, width, stays in zip(columns, widths, fixed, strict=True)
+    ]
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > most:
+        spare = [width - fewest for width, fewest in zip(widths, least, strict=True)]
+        shrinkable = [k for k, left in enumerate(spare) if left > 0]
+        if not shrinkable:
+            break
+        widths[max(shrinkable, key=widths.__getitem__)] -= 1
+    return [
+        tuple(_shortened(text, width) for text in column)
+        for column, width in zip(columns, widths, strict=True)
+    ]
+
+
+def _blocks(widths: list[int], most: int) -> list[list[int]]:
+    """Say which columns stand beside each other, the first in every block."""
+    blocks, length = [[0]], widths[0]
+    for k, width in enumerate(widths[1:], start=1):
+        if length + len(_GAP) + width > most and len(blocks[-1]) > 1:
+            blocks.append([0])
+            length = widths[0]
+        blocks[-1].append(k)
+        length += len(_GAP) + width
+    return blocks
+
+
+def _shortened(text: str, width: int) -> str:
+    """Cut a text to a width; of a path the end says most."""
+    if len(text) <= width:
+        return text
+    return f"...{text[3 - width :]}" if "/" in text else f"{text[: width - 3]}..."
 
 
 def _cell(value: Any) -> str:
@@ -56,12 +136,13 @@ def _cell(value: Any) -> str:
     value = plain(value)
     text = "" if value is None else " ".join(str(value).split())
     text = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 3] + "..."
+    return _shortened(text, _LONGEST_CELL)
 
 
 def _is_number(text: str) -> bool:
+    """Whether this is a number, also with its spread over the folds."""
     try:
-        float(text or "0")
+        float(text.partition(" ±")[0] or "0")
     except ValueError:
-        return False
+        return text == "n/a"
     return True

@@ -1,6 +1,8 @@
 """Arguments of all commands; nothing is imported here that takes time."""
 
 import argparse
+import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from crystalml._version import __version__
@@ -11,23 +13,59 @@ _CODES = """exit codes:
   2  the command line cannot be used
 """
 _PICTURE_OF_SOURCES = "folder, glob pattern, archive (.zip, .tar.gz, ...) or CIF file"
+# A space that lines are not broken at; it is written as any other.
+_FIXED = "\N{NO-BREAK SPACE}"
+_EXAMPLES = {
+    "read": """examples:
+  crystalml read folder_of_cifs
+  crystalml read archive.tar.xz "more/*.cif" -o table.csv.gz
+""",
+    "rank": """examples:
+  crystalml rank --formula NdGaO3 --cell 5.426 5.502 7.706 90 90 90
+  crystalml rank --formula SiO2 --cell "4.91(1)" "4.91(1)" "5.40(2)" 90 90 120
+  crystalml rank folder_of_cifs --top 3 --allowed orthorhombic
+  crystalml rank mine.cif --allowed "P n m a" --allowed "extinction:P n a -"
+""",
+    "check": """examples:
+  crystalml check folder_of_cifs --top 5
+  crystalml check table.parquet --flag volume_contradicts_cell --json
+""",
+    "compare": """examples:
+  crystalml compare table.parquet --target crystal_system
+  crystalml compare table.csv --models all --max-rows 2000
+""",
+}
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Wrap text between words, never inside one; leave what has lines of its own as it is."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        words = " ".join(text.split(" "))
+        lines = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)
+        return [line.replace(_FIXED, " ") for line in lines]
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = text.splitlines() if "\n" in text else self._split_lines(text, width)
+        return "\n".join(indent + line for line in lines)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of ``crystalml``."""
     parser = argparse.ArgumentParser(
         prog="crystalml",
-        description="Read CIF files, check them, and rank the space groups of an indexed cell.",
+        description="Read CIF files, check them, and rank the space groups of an indexed cell. "
+        "'crystalml COMMAND --help' lists the options of a command.",
         epilog=_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"crystalml {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_read, _add_rank, _add_check, _add_compare):
+    for name, add in _COMMANDS.items():
         command = add(commands)
         command.add_argument("--json", action="store_true", help="write JSON instead of text")
-        command.epilog = _CODES
-        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        command.epilog = f"{_EXAMPLES[name]}\n{_CODES}"
+        command.formatter_class = _HelpFormatter
     return parser
 
 
@@ -44,9 +82,10 @@ def _add_read(commands: Any) -> argparse.ArgumentParser:
         "--output",
         metavar="FILE",
         help="table.parquet, table.csv or table.csv.gz; a name without suffix is the folder of "
-        "a Parquet data set, written in constant memory and continued if interrupted",
+        "a Parquet data set, written in constant memory and continued if interrupted (default: "
+        "print the table)",
     )
-    command.add_argument("--n-jobs", type=int, metavar="N", help="processes; -1 is all cores")
+    _add_jobs(command, "processes")
     return command
 
 
@@ -55,31 +94,38 @@ def _add_rank(commands: Any) -> argparse.ArgumentParser:
         "rank",
         help="the likely space groups of a cell and a formula",
         description="Rank the space groups of an indexed cell of known composition, given on the "
-        "command line or in CIF files, whose declared space group is shown beside.",
+        "command line, in CIF files or in a table. A space group that a file declares is shown "
+        "with its rank.",
     )
-    command.add_argument("sources", nargs="*", metavar="FILE", help=_PICTURE_OF_SOURCES)
-    command.add_argument("--formula", help='such as "Na4Ge9O20"; overrides that of a file')
+    command.add_argument(
+        "sources", nargs="*", metavar="FILE", help=f"{_PICTURE_OF_SOURCES}; or one table"
+    )
+    command.add_argument("--formula", help="composition, such as Na4Ge9O20; overrides that of FILE")
     command.add_argument(
         "--cell",
         nargs=6,
-        type=float,
         metavar=("A", "B", "C", "ALPHA", "BETA", "GAMMA"),
-        help="edges in Å and angles in degrees",
+        help="edges in Å and angles in degrees, each with its standard uncertainty or without: "
+        "5.64 or 5.64(1)",
     )
     command.add_argument(
         "--su",
         nargs=6,
         type=float,
         metavar=("A", "B", "C", "ALPHA", "BETA", "GAMMA"),
-        help="standard uncertainties of --cell",
+        help="standard uncertainties of --cell, if it has none in brackets (default: exact)",
     )
-    command.add_argument("--top", type=int, default=10, metavar="K", help="groups to list")
+    command.add_argument(
+        "--top", type=_at_least(1), default=10, metavar="K", help="groups to list (default: 10)"
+    )
     command.add_argument(
         "--allowed",
         action="append",
         metavar="WHAT",
-        help="only groups of a Bravais lattice (oI), a crystal system (cubic), with the absences "
-        '"extinction:P n a -", or by number (33,62); may be repeated, and is then any of them',
+        help="only groups of a Bravais lattice (oI) or crystal system (cubic), with the absences "
+        f'"extinction:P{_FIXED}n{_FIXED}a{_FIXED}-", or these groups, by symbol '
+        f'("P{_FIXED}n{_FIXED}m{_FIXED}a") or number (33,62); may be repeated, and is then any of '
+        "them (default: all)",
     )
     command.add_argument(
         "--explain", action="store_true", help="add the known crystals most like each"
@@ -87,7 +133,8 @@ def _add_rank(commands: Any) -> argparse.ArgumentParser:
     command.add_argument(
         "--model",
         metavar="FILE",
-        help="a model that crystalml.save has written; default: the ready model cod-inorganic",
+        help="a model of your own, as crystalml.save writes it (default: the ready model "
+        "cod-inorganic)",
     )
     return command
 
@@ -105,9 +152,16 @@ def _add_check(commands: Any) -> argparse.ArgumentParser:
         metavar="SOURCE",
         help=f"{_PICTURE_OF_SOURCES}; or one table (.parquet, .csv)",
     )
-    command.add_argument("--flag", action="append", metavar="FLAG", help="look for this only")
-    command.add_argument("--top", type=int, default=20, metavar="N", help="suspects to list")
-    command.add_argument("--n-jobs", type=int, metavar="N", help="processes; -1 is all cores")
+    command.add_argument(
+        "--flag",
+        action="append",
+        metavar="FLAG",
+        help="look for this only, such as volume_contradicts_cell; may be repeated (default: all)",
+    )
+    command.add_argument(
+        "--top", type=_at_least(1), default=20, metavar="N", help="suspects to list (default: 20)"
+    )
+    _add_jobs(command, "processes")
     return command
 
 
@@ -118,20 +172,71 @@ def _add_compare(commands: Any) -> argparse.ArgumentParser:
         description="Cross-validate classical classifiers on the cells and formulas of a table, "
         "with whole chemical systems held out, beside two baselines.",
     )
-    command.add_argument("table", metavar="TABLE", help="table.parquet or table.csv, as by read")
+    command.add_argument(
+        "table", metavar="TABLE", help="table.parquet or table.csv, as 'crystalml read' writes it"
+    )
     command.add_argument(
         "--target",
         default="bravais_lattice",
-        help="column to predict: bravais_lattice (default), crystal_system, spacegroup_number",
+        metavar="COLUMN",
+        help="column to predict: bravais_lattice, crystal_system or spacegroup_number (default: "
+        "bravais_lattice)",
     )
     command.add_argument(
         "--models",
         default="decision_tree,random_forest",
         metavar="NAMES",
-        help="comma-separated names of crystalml.model_selection.classical_models, or all",
+        help="of decision_tree, random_forest, logistic_regression, svm, adaboost, "
+        "k_nearest_neighbours, with commas between them; or all (default: "
+        "decision_tree,random_forest)",
     )
-    command.add_argument("--folds", type=int, default=5, metavar="N")
-    command.add_argument("--max-rows", type=int, metavar="N", help="fit on at most so many rows")
-    command.add_argument("--seed", type=int, default=0, metavar="N")
-    command.add_argument("--n-jobs", type=int, metavar="N", help="fits at the same time")
+    command.add_argument(
+        "--folds",
+        type=_at_least(2),
+        default=5,
+        metavar="N",
+        help="parts, each of which is predicted by models fitted on the others (default: 5)",
+    )
+    command.add_argument(
+        "--max-rows",
+        type=_at_least(2),
+        metavar="N",
+        help="fit on at most so many rows (default: all)",
+    )
+    command.add_argument(
+        "--seed",
+        type=_at_least(0),
+        default=0,
+        metavar="N",
+        help="starts the random numbers of folds and models (default: 0)",
+    )
+    _add_jobs(command, "fits at the same time")
     return command
+
+
+_COMMANDS = {"read": _add_read, "rank": _add_rank, "check": _add_check, "compare": _add_compare}
+
+
+def _add_jobs(command: argparse.ArgumentParser, what: str) -> None:
+    """Add the option of parallel work."""
+    command.add_argument(
+        "--n-jobs", type=_jobs, metavar="N", help=f"{what}; -1 is one for each core (default: 1)"
+    )
+
+
+def _at_least(smallest: int) -> Callable[[str], int]:
+    """Return what turns text into a whole number from `smallest`."""
+
+    def whole_number(text: str) -> int:
+        if not text.lstrip("+").isdecimal() or int(text) < smallest:
+            raise argparse.ArgumentTypeError(f"{text!r}: give a whole number >= {smallest}")
+        return int(text)
+
+    return whole_number
+
+
+def _jobs(text: str) -> int:
+    """Turn text into a number of processes: not zero, negative counts from all cores."""
+    if not text.removeprefix("-").isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number >= 1, or -1 for all cores")
+    return int(text)

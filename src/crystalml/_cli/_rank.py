@@ -1,25 +1,46 @@
 """``crystalml rank``: the likely space groups of cells of known composition."""
 
 import argparse
+import re
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from crystalml._cli._output import plain, print_json, records, text_table
+from crystalml._cli._output import (
+    line_width,
+    plain,
+    print_json,
+    records,
+    text_table,
+)
+from crystalml._cli._tables import cells_of, check_columns, is_table, read_table
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
+from crystalml._validation import warn
 from crystalml.crystallography import (
     cell_problems,
     parse_formula,
     parse_formulas,
     spacegroup_symbol,
 )
-from crystalml.exceptions import InvalidInputError, PersistenceError
+from crystalml.exceptions import (
+    FormulaError,
+    ImplausibleCellWarning,
+    InvalidInputError,
+    PersistenceError,
+)
 from crystalml.io import read_cifs
+from crystalml.io._values import number
+from crystalml.symmetry._implausible_cells import complaint_about_cells, doubts_about_cells
+from crystalml.symmetry._ranking import allowed_numbers
 
 _DEFAULT_MODEL = "cod-inorganic"
 _CANDIDATE = ("rank", "spacegroup_number", "spacegroup_hm", "probability", "crystal_system")
 _HEADER = ("rank", "number", "space group", "probability", "crystal system")
+# What stands for the source of a cell that was typed.
+_TYPED = "--cell"
+_DECLARED = ("spacegroup_number", "spacegroup_hm")
 _N_NEIGHBOURS = 5
 
 
@@ -43,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
             _tell(answer)
         for row in unranked:
             print(f"not ranked: {row['source']}: {row['reason']}")
+        if len(unranked) > 1:
+            print(f"{len(unranked):,} of {len(table):,} rows are not ranked")
     return int(len(unranked) > 0)
 
 
@@ -54,33 +77,72 @@ def _check(options: argparse.Namespace) -> None:
         raise InvalidInputError("--cell needs --formula: the composition is half of the evidence.")
     if options.su is not None and options.cell is None:
         raise InvalidInputError("--su belongs to --cell; a file has its own s.u.")
-    if options.top < 1:
-        raise InvalidInputError(f"--top {options.top}: give a number >= 1.")
     if options.su is not None and not all(0 <= su < np.inf for su in options.su):
         raise InvalidInputError(f"--su {options.su}: give six numbers >= 0.")
+    if options.formula is not None:
+        try:
+            parse_formula(options.formula)
+        except FormulaError as error:
+            reason = str(error).removeprefix("parse_formula: ")
+            raise InvalidInputError(f"--formula: {reason}") from None
+    _allowed(options.allowed)
 
 
 def _entries(options: argparse.Namespace) -> pd.DataFrame:
     """Make one table of what was given."""
     if options.cell is not None:
         return _typed_entry(options)
-    table = read_cifs(options.sources)
+    tables = [source for source in options.sources if is_table(source)]
+    if tables and len(options.sources) > 1:
+        raise InvalidInputError(
+            f"{tables[0]} is a table; rank one table alone, or any number of CIF files."
+        )
+    table = _given_table(tables[0], options) if tables else read_cifs(options.sources)
     if options.formula is not None:
-        parse_formula(options.formula)
         table["formula"] = options.formula
     return table
 
 
+def _given_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
+    """Read a table of formulas and cells; whatever else the answers name may be missing."""
+    table = read_table(path).reset_index(drop=True)
+    needed = CELL_COLUMNS if options.formula is not None else (*CELL_COLUMNS, "formula")
+    check_columns(table, needed, path)
+    table[list(CELL_COLUMNS)] = cells_of(table, path)
+    if "source" not in table:
+        table["source"] = [f"{path}, row {row}" for row in range(1, len(table) + 1)]
+    missing = [name for name in ("block", "error", *_DECLARED) if name not in table]
+    return table.assign(**dict.fromkeys(missing))
+
+
 def _typed_entry(options: argparse.Namespace) -> pd.DataFrame:
-    """Check formula and cell of the command line at once: there they are wrong usage."""
-    parse_formula(options.formula)
-    problem = cell_problems(np.array(options.cell))
+    """Check the cell of the command line at once: there it is wrong usage."""
+    cell, su = _typed_cell(options)
+    problem = cell_problems(np.array(cell))
     if problem is not None:
         raise InvalidInputError(f"--cell: {problem}.")
-    row: dict[str, Any] = dict(zip(CELL_COLUMNS, options.cell, strict=True))
-    row |= dict(zip(CELL_SU_COLUMNS, options.su or [0.0] * 6, strict=True))
-    row |= {"formula": options.formula, "spacegroup_number": None, "spacegroup_hm": None}
-    return pd.DataFrame([row | {"source": "command line", "block": None, "error": None}])
+    row: dict[str, Any] = dict(zip(CELL_COLUMNS, cell, strict=True))
+    row |= dict(zip(CELL_SU_COLUMNS, su, strict=True))
+    row |= {"formula": options.formula, **dict.fromkeys(_DECLARED)}
+    return pd.DataFrame([row | {"source": _TYPED, "block": None, "error": None}])
+
+
+def _typed_cell(options: argparse.Namespace) -> tuple[list[float], list[float]]:
+    """Read --cell, whose numbers may have their s.u. in brackets, as a CIF has."""
+    numbers = [number(text.encode()) for text in options.cell]
+    wrong = [
+        text
+        for text, value in zip(options.cell, numbers, strict=True)
+        if value is None or np.isnan(value[0])
+    ]
+    if wrong:
+        raise InvalidInputError(f"--cell: {wrong[0]!r} is no number; write 5.64 or 5.64(1).")
+    cell, su = (list(values) for values in zip(*numbers, strict=True))
+    if options.su is None:
+        return cell, np.nan_to_num(su).tolist()
+    if not np.isnan(su).all():
+        raise InvalidInputError("--su: --cell has s.u. in brackets already; give them once.")
+    return cell, options.su
 
 
 def _problems(table: pd.DataFrame) -> list[str | None]:
@@ -99,23 +161,38 @@ def _problems(table: pd.DataFrame) -> list[str | None]:
 def _answers(table: pd.DataFrame, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Rank all rows, and find the declared group of each among its candidates."""
     model = _model(options.model)
-    ranked = model.rank(table, k=len(model.classes_), allowed=_allowed(options.allowed))
-    neighbours = (
-        model.explain(table, k=1, n_neighbours=_N_NEIGHBOURS)[1] if options.explain else None
-    )
+    _warn_of_implausible_cells(table)
+    with warnings.catch_warnings():
+        # Said already, with the names of files.
+        warnings.simplefilter("ignore", ImplausibleCellWarning)
+        ranked = model.rank(table, k=len(model.classes_), allowed=_allowed(options.allowed))
+        neighbours = (
+            model.explain(table, k=1, n_neighbours=_N_NEIGHBOURS)[1] if options.explain else None
+        )
     by_row = dict(tuple(ranked.groupby("row")))
     answers = []
-    for number, row in enumerate(records(table)):
-        candidates = by_row[number]
+    for number_of_row, row in enumerate(records(table)):
+        candidates = by_row[number_of_row]
         answer = {name: row[name] for name in ("source", "block", "formula")}
         answer["cell"] = {name: row[name] for name in CELL_COLUMNS}
         answer["declared"] = _declared(row, candidates)
         answer["candidates"] = records(candidates.head(options.top)[list(_CANDIDATE)])
         if neighbours is not None:
-            mine = neighbours[neighbours["row"] == number]
+            mine = neighbours[neighbours["row"] == number_of_row]
             answer["known_crystals"] = records(mine.drop(columns="row"))
         answers.append(answer)
     return answers
+
+
+def _warn_of_implausible_cells(table: pd.DataFrame) -> None:
+    """Warn of cells that cannot be right, by the names of their files."""
+    cells = table[list(CELL_COLUMNS)].to_numpy(dtype=float)
+    formulas = table["formula"].tolist()
+    amounts = parse_formulas(formulas).amounts
+    doubts = doubts_about_cells(cells, amounts)
+    complaint = complaint_about_cells(doubts, cells, amounts, table["source"].tolist(), formulas)
+    if complaint is not None:
+        warn(complaint, ImplausibleCellWarning)
 
 
 def _model(path: str | None) -> Any:
@@ -136,17 +213,23 @@ def _model(path: str | None) -> Any:
 
 
 def _allowed(given: list[str] | None) -> list[str | int] | None:
-    """Turn the words of --allowed into what `rank` takes."""
+    """Turn the words of --allowed into what `rank` takes, and refuse those that mean nothing."""
     if given is None:
         return None
     words = [word.strip() for text in given for word in text.split(",")]
-    return [int(word) if word.isdecimal() else word for word in words]
+    allowed = [int(word) if word.isdecimal() else word for word in words]
+    try:
+        allowed_numbers(allowed, caller="")
+    except InvalidInputError as error:
+        reason = re.sub(r"^: allowed (?:has|is) ", "", str(error))
+        raise InvalidInputError(f"--allowed {reason}") from None
+    return allowed
 
 
 def _declared(row: dict[str, Any], candidates: pd.DataFrame) -> dict[str, Any] | None:
     """Where the group that a file declares stands; None without one."""
     number = row["spacegroup_number"]
-    if number is None:
+    if not isinstance(number, int | float) or not 1 <= number <= 230:
         return None
     found = records(candidates[candidates["spacegroup_number"] == number])
     place = found[0] if found else {"rank": None, "probability": None}
@@ -163,9 +246,11 @@ def _tell(answer: dict[str, Any]) -> None:
     """Write the answer for one crystal."""
     edges = "  ".join(f"{name} {answer['cell'][name]:g}" for name in CELL_COLUMNS[:3])
     angles = "  ".join(f"{name} {answer['cell'][name]:g}" for name in CELL_COLUMNS[3:])
-    if answer["block"] is not None:
-        print(f"{answer['source']}   {answer['block']}")
-    print(f"{answer['formula']}   {edges} Å   {angles} degrees")
+    if answer["source"] != _TYPED:
+        print("   ".join(text for text in (answer["source"], answer["block"]) if text))
+    parts = (answer["formula"], f"{edges} Å", f"{angles} degrees")
+    together = "   ".join(parts)
+    print(together if len(together) <= line_width() else "\n".join(parts))
     if answer["declared"]:
         print(_declared_line(answer["declared"]))
     rows = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from crystalml._cli._output import print_json, records, text_table
+from crystalml._cli._output import print_json, records, text_table, without_folder
 from crystalml._cli._tables import check_output, write_table
 from crystalml.io import cifs_to_parquet, read_cifs
 
@@ -32,8 +32,13 @@ def run(options: argparse.Namespace) -> int:
         print_json(report)
     else:
         if output is None:
-            shown = table[list(_SHOWN)].astype(object)
-            print(text_table(_SHOWN, shown.itertuples(index=False)), end="\n\n")
+            # Where each file has one row, its name is enough.
+            names = [n for n in _SHOWN if n != "block" or table["source"].duplicated().any()]
+            folder, sources = without_folder(table["source"].tolist())
+            shown = table[names].astype(object).assign(source=sources)
+            if folder:
+                print(f"in {folder}\n")
+            print(text_table(names, shown.itertuples(index=False)), end="\n\n")
         _tell(len(table), counts, unread, len(unread), output)
     return int(len(unread) > 0)
 

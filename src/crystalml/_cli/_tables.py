@@ -1,12 +1,15 @@
 """Tables from and to files, by the suffix of their names."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from crystalml._dependencies import import_optional
-from crystalml._schema import TABLE_COLUMNS
+from crystalml._schema import CELL_COLUMNS, TABLE_COLUMNS
+from crystalml._typing import FloatArray
 from crystalml.exceptions import InvalidInputError, SchemaError
 
 _CSV = (".csv", ".csv.gz")
@@ -36,6 +39,30 @@ def read_table(path: str) -> pd.DataFrame:
         return pd.read_parquet(path)
     except pyarrow.ArrowException as error:
         raise SchemaError(f"{path} is no Parquet table ({error}).") from error
+
+
+def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str) -> None:
+    """Refuse a table that lacks columns."""
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise SchemaError(
+            f"{path} has no column {', '.join(missing)}; it has "
+            f"{', '.join(map(str, table.columns[:12]))}. Rename or add columns."
+        )
+
+
+def cells_of(table: pd.DataFrame, path: str) -> FloatArray:
+    """Return the cells of a table, shape (n, 6), NaN where a number is missing."""
+    numbers = table[list(CELL_COLUMNS)].apply(pd.to_numeric, errors="coerce")
+    wrong = numbers.isna() & table[list(CELL_COLUMNS)].notna()
+    if wrong.to_numpy().any():
+        row, column = (int(k) for k in np.argwhere(wrong.to_numpy())[0])
+        name = CELL_COLUMNS[column]
+        raise SchemaError(
+            f"{path}: column {name!r} has {table[name].iloc[row]!r} in row {row + 1}, which is no "
+            "number. Correct it, or leave the field empty."
+        )
+    return numbers.to_numpy(dtype=float, na_value=np.nan)
 
 
 def _read_csv(path: str) -> pd.DataFrame:

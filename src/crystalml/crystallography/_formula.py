@@ -226,7 +226,7 @@ def as_formula_list(formulas: Any, *, caller: str) -> list[Any]:
         )
     if hasattr(formulas, "to_numpy"):
         # As objects: other types of array turn missing values into text or numbers.
-        formulas = formulas.to_numpy(dtype=object)
+        formulas = np.asarray(formulas.to_numpy(), dtype=object)
     return formulas.tolist() if isinstance(formulas, np.ndarray) else list(formulas)
 
 

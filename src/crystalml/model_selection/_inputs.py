@@ -7,6 +7,7 @@ import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray, NDArray
+from crystalml._validation import as_pandas
 from crystalml.exceptions import InvalidInputError, SchemaError
 
 
@@ -61,6 +62,7 @@ def has_cell_columns(table: Any) -> bool:
 
 def cells_of(table: Any, caller: str) -> Any:
     """Return the six columns of a table as numbers, NaN where missing; others as they are."""
+    table = as_pandas(table)
     if has_cell_columns(table):
         missing = [name for name in CELL_COLUMNS if name not in table.columns]
         if missing:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from crystalml._validation import as_pandas
 from crystalml.crystallography import CRYSTAL_SYSTEMS
 from crystalml.exceptions import InvalidInputError
 from crystalml.plotting._data import check_lengths, quantity_label
@@ -228,6 +229,7 @@ def _members(numbers, groups, caller):
 
 def _numeric(table, caller):
     """Return the numeric columns of a table, at least two."""
+    table = as_pandas(table)
     if not isinstance(table, pd.DataFrame):
         raise InvalidInputError(
             f"{caller}: table must be a DataFrame, whose columns have names; got "

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS
+from crystalml._validation import as_pandas
 from crystalml.crystallography import (
     BRAVAIS_LATTICES,
     FormulaTable,
@@ -45,6 +46,7 @@ def read_crystals(X, *, caller):
     InvalidInputError
         If a Bravais lattice, space group or number of atoms is none, or two of them disagree.
     """
+    X = as_pandas(X)
     formulas = as_list(one_column(X, caller=caller))
     table = parse_formulas(formulas)
     columns = X if hasattr(X, "columns") else pd.DataFrame(index=range(len(formulas)))
@@ -55,6 +57,7 @@ def read_crystals(X, *, caller):
 
 def read_cells(y, *, caller):
     """Return cells of shape (n, 6) from an array, or from the columns of a table."""
+    y = as_pandas(y)
     columns = getattr(y, "columns", ())
     if set(CELL_COLUMNS) <= set(columns):
         y = y[list(CELL_COLUMNS)]

@@ -39,7 +39,7 @@ def allowed_numbers(allowed: Allowed, *, caller: str = "rank") -> NDArray[np.int
           Laue class may stand, as in ``"extinction:4/mmm P - 21 -"``; or, named by any
           Hermann-Mauguin or Hall symbol, those with the Laue class and the systematic absences
           of a group, as in ``"extinction:P n a 21"``;
-        - a number, 1-230;
+        - a space group: its number, 1-230, or its symbol in any spelling, ``"P n a 21"``;
         - several of these: what any of them allows.
     caller : str, default="rank"
         Who asks, for messages.
@@ -79,10 +79,14 @@ def _numbers_of(entry: Any, caller: str) -> Iterable[int]:
             return np.flatnonzero(crystal_system(np.arange(1, 231)) == entry) + 1
         if entry.startswith(EXTINCTION):
             return _extinction_numbers(entry, caller)
+        setting = find_spacegroup(entry)
+        if setting is not None:
+            return (setting.number,)
     raise InvalidInputError(
         f"{caller}: allowed has {entry!r}; give a Bravais lattice ({', '.join(BRAVAIS_LATTICES)}), "
         f"a crystal system ({', '.join(CRYSTAL_SYSTEMS)}), 'extinction:' followed by an extinction "
-        "symbol or a space group, a space-group number from 1 to 230, or a list of these."
+        "symbol or a space group, a space-group symbol or number from 1 to 230, or a list of "
+        "these."
     )
 
 

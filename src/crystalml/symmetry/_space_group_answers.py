@@ -9,7 +9,8 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from crystalml._typing import ArrayLike, FloatArray, NDArray, ObjectArray
-from crystalml.exceptions import InvalidInputError
+from crystalml._validation import as_pandas, warn
+from crystalml.exceptions import CellError, FormulaError, InvalidInputError, SkippedRowsWarning
 from crystalml.model_selection import abstain_below as abstain
 from crystalml.model_selection import conformal_sets, conformal_threshold
 from crystalml.symmetry._ranking import Allowed, rank_table, restrict_probabilities
@@ -19,7 +20,12 @@ from crystalml.symmetry._space_group_evidence import (
     unfamiliarity_table,
     with_log_likelihood,
 )
-from crystalml.symmetry._space_groups._entries import as_table, read_entries
+from crystalml.symmetry._space_groups._entries import (
+    as_table,
+    read_entries,
+    usable_rows,
+    warn_of_ignored_atoms,
+)
 from crystalml.symmetry._space_groups._model import SpaceGroupModel
 
 # A table, rows as dicts, formulas alone, or an array of the columns needed.
@@ -56,7 +62,10 @@ class SpaceGroupAnswers:
         X : DataFrame of shape (n_samples, n_columns), or list of dict
             Columns as in `fit`. Cells with s.u. (``a_su`` ... ``gamma_su``) above 0.1 per cent
             or 0.05 degrees are answered by a mean over eight cells drawn from them, the same
-            ones each time.
+            ones each time. The atoms in the cell are used with ``inputs="composition+cell+atoms"``
+            alone. That they are ignored is said where they were typed (a dict or a list of dicts
+            with ``n_atoms`` or ``formula_units``); of tables it is not said, since those of
+            `read_cifs` always have such a column.
 
         Returns
         -------
@@ -68,9 +77,18 @@ class SpaceGroupAnswers:
         SchemaError
             If a column is missing.
         FormulaError, CellError, InvalidInputError
-            If a formula, a cell or a number is impossible.
+            If a formula is missing, or a formula, a cell or a number is impossible.
+
+        Warns
+        -----
+        ImplausibleCellWarning
+            Once a call, if a cell is too small for one formula unit or too large for any crystal,
+            has angles in radians, or has lengths and angles exchanged. The answer to such a row
+            means nothing.
+        IgnoredInputWarning
+            If rows are dicts that tell the atoms in the cell, and they are not looked at.
         """
-        return self._probabilities(self._table(X))
+        return self._probabilities(self._entries(self._table(X)))
 
     def predict(self, X: CrystalTable) -> NDArray[Any]:
         """Return the most probable space group of each row.
@@ -163,13 +181,15 @@ class SpaceGroupAnswers:
         Parameters
         ----------
         X : DataFrame
-            As for `predict_proba`.
+            As for `predict_proba`, but rows without a readable formula and cell are left out, with
+            a warning.
         k : int, default=5
             Groups to list for each row.
         allowed : None, str, int or iterable of str and int, default=None
             What is possible: a Bravais lattice (``"oI"``), a crystal system, the absences
-            (``"extinction:P n a -"``, or ``"extinction:P n a 21"`` for those of a group), a
-            number, or several of these. The probabilities of what is allowed sum to one.
+            (``"extinction:P n a -"``, or ``"extinction:P n a 21"`` for those of a group), a space
+            group by symbol (``"P n a 21"``) or number, or several of these. The probabilities of
+            what is allowed sum to one.
         log_likelihood : dict, Series, DataFrame or array, default=None
             Natural logarithm of how well outside evidence, such as the absences of a powder
             pattern, agrees with each group: a dict by number for all rows; a DataFrame whose
@@ -187,9 +207,23 @@ class SpaceGroupAnswers:
         ------
         InvalidInputError
             If nothing that was learned is allowed, or the evidence excludes everything.
+        FormulaError, CellError
+            If no row has a readable formula and cell.
+
+        Warns
+        -----
+        SkippedRowsWarning
+            If rows are left out: how many, and why the first of them.
+        ImplausibleCellWarning, IgnoredInputWarning
+            As `predict_proba`.
         """
         table, caller = self._table(X), f"{type(self).__name__}.rank"
-        found = self._probabilities(table)
+        n_rows = len(table)
+        table, entries, kept = self._usable(table, caller)
+        log_likelihood = as_pandas(log_likelihood)
+        if kept is not None:
+            log_likelihood = _of_rows(log_likelihood, kept, n_rows)
+        found = self._probabilities(entries)
         found = restrict_probabilities(found, self.numbers_, allowed, caller=caller)
         if log_likelihood is not None:
             found = with_log_likelihood(found, self.numbers_, log_likelihood, caller=caller)
@@ -203,7 +237,7 @@ class SpaceGroupAnswers:
         Parameters
         ----------
         X : DataFrame
-            As for `predict_proba`.
+            As for `rank`.
         k : int, default=5
             Groups per row.
         n_neighbours : int, default=5
@@ -227,8 +261,9 @@ class SpaceGroupAnswers:
             raise InvalidInputError(
                 f"{caller}: n_neighbours must be a whole number >= 0, got {n_neighbours!r}."
             )
-        table, start, evidence, neighbours = self._table(X), 0, [], []
-        for part in self._assessments(table):
+        table, entries, _ = self._usable(self._table(X), caller)
+        start, evidence, neighbours = 0, [], []
+        for part in self._assessments(entries):
             index = table.index[start : start + len(part.probabilities)]
             start += len(index)
             prior = self.model_.log_prior
@@ -253,20 +288,44 @@ class SpaceGroupAnswers:
             findings.
         """
         table = self._table(X)
-        parts = [unfamiliarity_table(part) for part in self._assessments(table)]
+        entries = self._entries(table)
+        parts = [unfamiliarity_table(part) for part in self._assessments(entries)]
         return pd.concat(parts).set_axis(table.index)
 
     def _table(self, X):
+        """Make a table of what came."""
         check_is_fitted(self)
-        return as_table(X, self._parts, caller=type(self).__name__)
-
-    def _probabilities(self, table):
-        return np.concatenate([part.probabilities for part in self._assessments(table)])
-
-    def _assessments(self, table):
-        """Yield the answers chunk by chunk."""
         caller = type(self).__name__
-        entries = read_entries(table, self._parts, setting=self.setting, caller=caller)
+        warn_of_ignored_atoms(X, self._parts, caller=caller)
+        return as_table(X, self._parts, caller=caller)
+
+    def _entries(self, table):
+        """Read all rows, every one of which must be readable."""
+        caller = type(self).__name__
+        return read_entries(table, self._parts, setting=self.setting, doubts=True, caller=caller)
+
+    def _usable(self, table, caller):
+        """Read the rows that can be read; also return their positions, None if these are all."""
+        try:
+            return table, self._entries(table), None
+        except (FormulaError, CellError):
+            usable, reasons = usable_rows(table, self._parts, caller=caller)
+            if not len(usable):
+                raise
+        first, reason = next(iter(reasons.items()))
+        warn(
+            f"{caller}: {len(reasons)} of {len(table)} rows are left out (first: row {first}: "
+            f"{reason}). The column 'row' of the answer names the others.",
+            SkippedRowsWarning,
+        )
+        table = table.iloc[usable]
+        return table, self._entries(table), usable
+
+    def _probabilities(self, entries):
+        return np.concatenate([part.probabilities for part in self._assessments(entries)])
+
+    def _assessments(self, entries):
+        """Yield the answers chunk by chunk."""
         for start in range(0, max(len(entries), 1), _CHUNK):
             part = entries.rows(slice(start, start + _CHUNK))
             found = self.model_.assess(part)
@@ -287,3 +346,12 @@ class SpaceGroupAnswers:
         probabilities = probabilities.copy()
         probabilities[uncertain] = np.mean(found, axis=0)
         return probabilities
+
+
+def _of_rows(log_likelihood, kept, n_rows):
+    """Keep of evidence that has one line per row the lines of some rows."""
+    if isinstance(log_likelihood, pd.DataFrame) and len(log_likelihood) == n_rows:
+        return log_likelihood.iloc[kept]
+    if isinstance(log_likelihood, (list, tuple, np.ndarray)) and len(log_likelihood) == n_rows:
+        return np.asarray(log_likelihood)[kept]
+    return log_likelihood

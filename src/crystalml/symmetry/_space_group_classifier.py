@@ -11,7 +11,13 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from crystalml._progress import progress_bar
 from crystalml._typing import ArrayLike, NDArray, Progress, RandomState
-from crystalml._validation import Interval, StrOptions, check_parameters, check_sample_weight
+from crystalml._validation import (
+    Interval,
+    StrOptions,
+    as_pandas,
+    check_parameters,
+    check_sample_weight,
+)
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
 from crystalml.symmetry._labels import spacegroup_numbers
 from crystalml.symmetry._space_group_answers import CrystalTable, SpaceGroupAnswers
@@ -198,6 +204,7 @@ default="composition+cell"
         """
         name = type(self).__name__
         check_parameters(self, _CONSTRAINTS)
+        X = as_pandas(X)
         self._remember_columns(X)
         table = as_table(X, self._parts, caller=name)
         y = _plain_labels(y)

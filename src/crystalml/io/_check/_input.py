@@ -39,7 +39,7 @@ def check_input(table):
     """Take the columns that are checked out of `table`."""
     if not isinstance(table, pd.DataFrame):
         raise InvalidInputError(
-            f"check_table: table must be a pandas DataFrame with the columns of read_cifs, got "
+            f"check_table: table must be a DataFrame with the columns of read_cifs, got "
             f"{type(table).__name__}."
         )
     missing = [name for name in CELL_COLUMNS if name not in table.columns]

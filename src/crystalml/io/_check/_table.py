@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from crystalml._validation import as_pandas
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._check._cell import check_cell
 from crystalml.io._check._contents import check_contents, density, settle_formula_units
@@ -134,6 +135,7 @@ def check_table(
     2                                   volume_too_small     KCl
     """
     chosen = _check_parameters(flags, length_tolerance, angle_tolerance)
+    table = as_pandas(table)
     data = check_input(table)
     volumes, deviations = check_cell(data)
     deviations |= check_symmetry(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from crystalml._dependencies import import_optional
 from crystalml._typing import CIFSource
+from crystalml._validation import as_pandas
 from crystalml.crystallography import lattice_vectors
 from crystalml.exceptions import CIFError, InvalidInputError, SchemaError
 from crystalml.io._convert._row_files import read_row_sources, source_bytes
@@ -200,6 +201,7 @@ def _rules(caller, occupancy, disorder, deuterium, unknown_atoms, *, on_error):
 
 def _convert(source, block, rules, on_error, caller, build):
     """Convert one CIF, one row or all rows of a table."""
+    source = as_pandas(source)
     if isinstance(source, pd.DataFrame):
         return _convert_rows(source, rules, on_error, caller, build)
     if isinstance(source, pd.Series):

@@ -12,6 +12,7 @@ from sklearn.model_selection import check_cv
 
 from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import BoolArray, FloatArray, IntArray, ObjectArray
+from crystalml._validation import as_pandas
 from crystalml.crystallography import (
     cell_volume,
     find_spacegroup,
@@ -227,6 +228,7 @@ class Audit:
 
 def _as_frame(X):
     """Look at any matrix as a DataFrame; columns without names are x0, x1, ..."""
+    X = as_pandas(X)
     if isinstance(X, pd.DataFrame):
         frame = X
     else:

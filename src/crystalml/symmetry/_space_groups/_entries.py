@@ -9,7 +9,9 @@ import pandas as pd
 from scipy import sparse
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
+from crystalml._validation import as_pandas, warn
 from crystalml.crystallography import (
+    cell_problems,
     cell_volume,
     conventional_cell,
     parse_formulas,
@@ -17,8 +19,15 @@ from crystalml.crystallography import (
 )
 from crystalml.crystallography._cell import hexagonal_lengths
 from crystalml.descriptors._composition_input import as_list, one_column
-from crystalml.exceptions import FormulaError, InvalidInputError, SchemaError
+from crystalml.exceptions import (
+    FormulaError,
+    IgnoredInputWarning,
+    ImplausibleCellWarning,
+    InvalidInputError,
+    SchemaError,
+)
 from crystalml.symmetry._cell_table import atoms_in_cells, number_column
+from crystalml.symmetry._implausible_cells import complaint_about_cells, doubts_about_cells
 
 COMPOSITION, CELL, ATOMS = "composition", "cell", "atoms"
 ATOM_COLUMNS = ("n_atoms", "formula_units")
@@ -66,7 +75,8 @@ def as_table(X, parts, *, caller):
     Parameters
     ----------
     X : DataFrame, Series, list, dict or array
-        A table; rows as dicts; formulas alone; an array of the columns needed, in their order.
+        A table, of pandas or another library; rows as dicts; formulas alone; an array of the
+        columns needed, in their order.
     parts : set of {"composition", "cell", "atoms"}
         What the classifier looks at.
     caller : str
@@ -77,6 +87,7 @@ def as_table(X, parts, *, caller):
     SchemaError
         If there is no such column, or `X` is something else.
     """
+    X = as_pandas(X)
     if isinstance(X, Mapping):
         X = pd.DataFrame(X if any(np.ndim(value) for value in X.values()) else [X])
     elif _are_rows(X):
@@ -99,6 +110,29 @@ def _are_rows(X):
     names = {"formula", *CELL_COLUMNS}
     is_list = isinstance(X, (list, tuple)) and len(X) > 0
     return is_list and all(isinstance(row, Mapping) and names & set(row) for row in X)
+
+
+def warn_of_ignored_atoms(X, parts, *, caller):
+    """Say that the atoms in the cell were typed for a classifier that does not look at them.
+
+    Tables are passed over: those of readers and data sets always have these columns, and to say
+    each time that they are not used would tell nobody anything.
+    """
+    rows = [X] if isinstance(X, Mapping) else X
+    if ATOMS in parts or not _are_rows(rows):
+        return
+    given = [name for name in ATOM_COLUMNS if any(_is_given(row.get(name)) for row in rows)]
+    if given:
+        warn(
+            f"{caller}: {' and '.join(given)} {'is' if len(given) == 1 else 'are'} ignored; only a "
+            "classifier with inputs='composition+cell+atoms' looks at the atoms in the cell.",
+            IgnoredInputWarning,
+        )
+
+
+def _is_given(value):
+    """Whether a value, or any of a column of values, is there."""
+    return bool(np.any(pd.notna(value)))
 
 
 def _without_name(X):
@@ -148,7 +182,7 @@ def _check_columns(table, parts, caller):
         )
 
 
-def read_entries(table, parts, *, setting="conventional", caller):
+def read_entries(table, parts, *, setting="conventional", doubts=False, caller):
     """Read the columns that a classifier with these `parts` needs.
 
     Parameters
@@ -159,6 +193,8 @@ def read_entries(table, parts, *, setting="conventional", caller):
         What the classifier looks at.
     setting : {"conventional", "primitive"}
         What the cells are.
+    doubts : bool
+        Whether to warn of cells that no crystal of their composition has.
     caller : str
         Who asks, for messages.
 
@@ -173,8 +209,10 @@ def read_entries(table, parts, *, setting="conventional", caller):
         formulas = _formulas(table, caller)
         amounts = formulas.amounts
     if CELL in parts:
-        given = np.column_stack([number_column(table, name, caller) for name in CELL_COLUMNS])
+        given = _given_cells(table, caller)
         validate_cells(given, caller=caller)
+        if doubts:
+            _warn_of_implausible_cells(table, given, amounts, caller)
         cells, n_points, is_new = _settle(given, setting)
         cells_su = _carried(_uncertainties(table, caller), given, cells, is_new)
     if ATOMS in parts:
@@ -182,9 +220,65 @@ def read_entries(table, parts, *, setting="conventional", caller):
     return Entries(amounts, cells, cells_su, n_atoms, table.index)
 
 
+def usable_rows(table, parts, *, caller):
+    """Return the positions of the rows whose formula and cell can be read, and why not the others.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `as_table`.
+    parts : set of {"composition", "cell", "atoms"}
+        What the classifier looks at.
+    caller : str
+        Who asks, for messages.
+
+    Returns
+    -------
+    usable : ndarray of int
+        Positions in the table, in order.
+    reasons : dict of int to str
+        Position of each other row -> why it cannot be answered.
+    """
+    reasons: dict[int, str] = {}
+    if CELL in parts:
+        problems = cell_problems(_given_cells(table, caller))
+        reasons |= {row: problem for row, problem in enumerate(problems) if problem}
+    if COMPOSITION in parts:
+        written = as_list(table[["formula"]])
+        errors = parse_formulas(written, on_error="report").errors
+        for row, error in enumerate(errors):
+            if error is not None:
+                reasons[row] = error if written[row] is not None else "it has no formula"
+    usable = np.setdiff1d(np.arange(len(table)), list(reasons))
+    return usable, dict(sorted(reasons.items()))
+
+
+def _given_cells(table, caller):
+    """Return the cells as they stand in the table, shape (n, 6)."""
+    return np.column_stack([number_column(table, name, caller) for name in CELL_COLUMNS])
+
+
+def _warn_of_implausible_cells(table, cells, amounts, caller):
+    doubts = doubts_about_cells(cells, amounts)
+    if not doubts.any():
+        return
+    names = [f"row {row}" for row in range(len(table))]
+    formulas = table["formula"].tolist() if amounts is not None else None
+    complaint = complaint_about_cells(doubts, cells, amounts, names, formulas)
+    warn(f"{caller}: {complaint}", ImplausibleCellWarning)
+
+
 def _formulas(table, caller):
     """Parse the formulas, all of which must be readable."""
-    formulas = parse_formulas(as_list(table[["formula"]]), on_error="report")
+    written = as_list(table[["formula"]])
+    formulas = parse_formulas(written, on_error="report")
+    missing = [row for row, formula in enumerate(written) if formula is None]
+    if missing:
+        raise FormulaError(
+            f"{caller}: {len(missing)} of {len(table)} rows have no formula (first: row "
+            f"{missing[0]}). Drop them with X = X[X['formula'].notna()]; rank and explain leave "
+            "such rows out themselves."
+        )
     bad = [row for row, reason in enumerate(formulas.errors) if reason is not None]
     if bad:
         raise FormulaError(
