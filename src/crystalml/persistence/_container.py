@@ -23,7 +23,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes, but for i
 _LARGEST_MANIFEST = 2**26
 # A file of n bytes takes at most _FREE + _MOST_PER_BYTE * n bytes of memory to decode: each number
 # of its arrays is read once, and a value of its JSON takes at most _BYTES_PER_VALUE.
-_FREE, _MOST_PER_BYTE, _BYTES_PER_VALUE = 2**24, 200, 120
+_FREE, _MOST_PER_BYTE, _BYTES_PER_VALUE = 2**24, 200, 100
 
 
 def as_json(value):
@@ -51,17 +51,30 @@ def pack(manifest, members):
         },
     }
     text = json.dumps(manifest, indent=1, allow_nan=False).encode("ascii")
+    members = {MANIFEST: text, **members}
+    comment = (_MARK + hashlib.sha256(text).hexdigest()).encode("ascii")
+    packed, small = _zipped(members, comment, stored=())
+    needed = {name: _memory(name, data) for name, data in members.items()}
+    if sum(needed.values()) > _FREE + _MOST_PER_BYTE * sum(small.values()):
+        # `unpack` refuses files that take too much memory for their size; what compresses too
+        # well for that is stored as it is.
+        stored = [name for name in members if needed[name] > _MOST_PER_BYTE * small[name]]
+        packed, _ = _zipped(members, comment, stored)
+    return packed
+
+
+def _zipped(members, comment, stored):
+    """Return a zip of the members, and their compressed sizes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in {MANIFEST: text, **members}.items():
+        for name, data in members.items():
             info = zipfile.ZipInfo(name, date_time=_EPOCH)
-            # What compresses too well would be refused by `unpack`, and is stored as it is.
-            dense = _memory(name, data) <= _MOST_PER_BYTE * len(zlib.compress(data, 6))
-            info.compress_type = zipfile.ZIP_DEFLATED if dense else zipfile.ZIP_STORED
+            info.compress_type = zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             archive.writestr(info, data)
-        archive.comment = (_MARK + hashlib.sha256(text).hexdigest()).encode("ascii")
-    return buffer.getvalue()
+        archive.comment = comment
+        sizes = {info.filename: info.compress_size for info in archive.infolist()}
+    return buffer.getvalue(), sizes
 
 
 def unpack(data, max_size):
@@ -95,7 +108,7 @@ def unpack(data, max_size):
         odd = sorted(members.keys() ^ (infos.keys() - {MANIFEST}))
         raise PersistenceError(f"members {odd!r} are missing, or do not belong to it")
     found = {name: _checked(archive, infos[name], members[name]) for name in members}
-    memory = sum(_memory(name, member) for name, member in found.items())
+    memory = len(text) + sum(_memory(name, member) for name, member in found.items())
     if memory > _FREE + _MOST_PER_BYTE * len(data):
         raise PersistenceError(
             f"it has {len(data)} bytes and would take {memory} bytes of memory, which no file "
