@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray, RandomState
+from crystalml._validation import as_pandas
 from crystalml.crystallography import cell_volume, validate_cells
 from crystalml.exceptions import InvalidInputError, SchemaError
 
@@ -90,6 +91,7 @@ def jitter_cells(
     0    NaCl  5.642  5.640  5.640  90.012  90.004  90.044  179.444
     """
     _check_parameters(length_su, angle_su, n_copies)
+    table = as_pandas(table)
     names = list(getattr(table, "columns", ()))
     cells = _known_cells(_cell_columns(table, names))
     su = _standard_uncertainties(table, names, cells, length_su, angle_su, reported_su)
