@@ -31,7 +31,12 @@ from crystalml._validation import (
 from crystalml.crystallography import chemical_system, parse_formulas
 from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import CrystalmlWarning, InvalidInputError
-from crystalml.model_selection import composition_groups, duplicate_groups, volume_report
+from crystalml.model_selection import (
+    composition_groups,
+    duplicate_groups,
+    jitter_cells,
+    volume_report,
+)
 
 _CONSTRAINTS = {
     "share": [Interval(Real, 0, 1, closed="neither"), None],
@@ -193,6 +198,7 @@ ROOMS = {
     "chemical_system": lambda t: chemical_system(t["formula"]),
     "composition_groups": lambda t: composition_groups(t["formula"]),
     "duplicate_groups": lambda t: duplicate_groups(t["formula"], t),
+    "jitter_cells": lambda t: jitter_cells(t, random_state=0),
     "volume_report": lambda t: volume_report(t["volume"], {"same": t["volume"]}, t),
 }
 

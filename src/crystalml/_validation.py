@@ -72,7 +72,9 @@ def as_pandas(X: Any) -> Any:
     import pandas as pd
 
     columns = {name: np.asarray(X[name].to_numpy()) for name in names}
-    return pd.DataFrame(columns, columns=list(names))
+    # Text stays of type object, whatever type pandas would choose for it.
+    series = {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}
+    return pd.DataFrame(series, columns=list(names))
 
 
 def check_parameters(estimator: BaseEstimator, constraints: Mapping[str, Sequence[Any]]) -> None:

@@ -280,7 +280,7 @@ def test_messages():
         check_table(row().drop(columns="gamma"))
     with pytest.raises(SchemaError, match="column 'volume' holds something that is no number"):
         check_table(row(volume="large"))
-    with pytest.raises(InvalidInputError, match="table must be a pandas DataFrame"):
+    with pytest.raises(InvalidInputError, match="table must be a DataFrame"):
         check_table([1, 2])
     with pytest.raises(InvalidInputError, match=r"flags must list names from .*'wrong'"):
         check_table(row(), flags=["wrong"])

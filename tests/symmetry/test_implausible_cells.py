@@ -7,7 +7,7 @@ import pytest
 from crystalml import SpaceGroupClassifier
 from crystalml.crystallography import cell_problems, parse_formulas
 from crystalml.datasets import load_cod_inorganic
-from crystalml.exceptions import ImplausibleCellWarning
+from crystalml.exceptions import CellError, ImplausibleCellWarning
 from crystalml.symmetry._implausible_cells import Doubt, complaint_about_cells, doubts_about_cells
 
 CELL = ["a", "b", "c", "alpha", "beta", "gamma"]
@@ -127,6 +127,14 @@ def test_every_answer_warns_once(model, method, mistake):
         getattr(model, method)(rows(HALITE[0], wrong, wrong))
     assert len(said) == 1
     assert said[0].filename == __file__
+
+
+def test_exchanged_cells_that_are_no_cells_are_refused_with_a_word(model):
+    exchanged = (90.0, 90.0, 90.0, 3.1, 3.1, 12.9)
+    with pytest.raises(CellError, match=r"enclose no volume.*seem to be exchanged: a, b, c are"):
+        model.rank(rows(exchanged))
+    with pytest.raises(CellError, match=r"or drop these rows\.$"):
+        model.rank(rows((5.0, 5.0, 5.0, 90.0, 90.0, 190.0)))
 
 
 def test_fitting_says_nothing_and_good_rows_neither(model):

@@ -32,7 +32,11 @@ from crystalml.exceptions import (
 )
 from crystalml.io import read_cifs
 from crystalml.io._values import number
-from crystalml.symmetry._implausible_cells import complaint_about_cells, doubts_about_cells
+from crystalml.symmetry._implausible_cells import (
+    complaint_about_cells,
+    doubts_about_cells,
+    exchange_hint,
+)
 from crystalml.symmetry._ranking import allowed_numbers
 
 _DEFAULT_MODEL = "cod-inorganic"
@@ -120,7 +124,7 @@ def _typed_entry(options: argparse.Namespace) -> pd.DataFrame:
     cell, su = _typed_cell(options)
     problem = cell_problems(np.array(cell))
     if problem is not None:
-        raise InvalidInputError(f"--cell: {problem}.")
+        raise InvalidInputError(f"--cell: {problem}. {exchange_hint([cell])}".rstrip())
     row: dict[str, Any] = dict(zip(CELL_COLUMNS, cell, strict=True))
     row |= dict(zip(CELL_SU_COLUMNS, su, strict=True))
     row |= {"formula": options.formula, **dict.fromkeys(_DECLARED)}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
 from crystalml._typing import ArrayLike, FloatArray, RandomState
-from crystalml._validation import private_random_state
+from crystalml._validation import as_pandas, private_random_state
 from crystalml.crystallography import cell_volume, validate_cells
 from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection._inputs import cells_of, has_cell_columns
@@ -91,6 +91,7 @@ def jitter_cells(
     0    NaCl  5.642  5.640  5.640  90.012  90.004  90.044  179.444
     """
     _check_parameters(length_su, angle_su, n_copies)
+    table = as_pandas(table)
     names = list(getattr(table, "columns", ()))
     cells = _known_cells(cells_of(table, _CALLER))
     su = _standard_uncertainties(table, names, cells, length_su, angle_su, reported_su)

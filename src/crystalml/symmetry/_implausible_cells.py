@@ -125,6 +125,12 @@ def complaint_about_cells(doubts, cells, amounts, names, formulas):
     )
 
 
+def exchange_hint(cells):
+    """Return a sentence if the first of these impossible cells has lengths like angles, else ""."""
+    exchanged = len(cells) > 0 and bool(_are_exchanged(np.asarray(cells[:1], dtype=float))[0])
+    return f"{_REMEDIES[Doubt.EXCHANGED]}." if exchanged else ""
+
+
 def _formula_volumes(amounts):
     """Return the volume of the atoms of each formula as written in Å^3, NaN without atoms."""
     reference = check_reference()

@@ -108,8 +108,8 @@ class TwoStageAnswers:
             probabilities of those that stay made to sum to one. A Bravais lattice
             (``"oI"``), a crystal system (``"tetragonal"``), an extinction symbol
             (``"extinction:P n a -"``, with the Laue class where it is ambiguous, or the symbol
-            of any group with these absences), a number, or a list of these for what any of
-            them allows.
+            of any group with these absences), a space group by symbol (``"P n a 21"``) or number,
+            or a list of these for what any of them allows.
 
         Returns
         -------

@@ -20,6 +20,7 @@ from crystalml.crystallography import (
 from crystalml.crystallography._cell import hexagonal_lengths
 from crystalml.descriptors._composition_input import as_list, one_column
 from crystalml.exceptions import (
+    CellError,
     FormulaError,
     IgnoredInputWarning,
     ImplausibleCellWarning,
@@ -27,7 +28,11 @@ from crystalml.exceptions import (
     SchemaError,
 )
 from crystalml.symmetry._cell_table import atoms_in_cells, number_column
-from crystalml.symmetry._implausible_cells import complaint_about_cells, doubts_about_cells
+from crystalml.symmetry._implausible_cells import (
+    complaint_about_cells,
+    doubts_about_cells,
+    exchange_hint,
+)
 
 COMPOSITION, CELL, ATOMS = "composition", "cell", "atoms"
 ATOM_COLUMNS = ("n_atoms", "formula_units")
@@ -210,7 +215,7 @@ def read_entries(table, parts, *, setting="conventional", doubts=False, caller):
         amounts = formulas.amounts
     if CELL in parts:
         given = _given_cells(table, caller)
-        validate_cells(given, caller=caller)
+        _check_cells(given, caller)
         if doubts:
             _warn_of_implausible_cells(table, given, amounts, caller)
         cells, n_points, is_new = _settle(given, setting)
@@ -256,6 +261,15 @@ def usable_rows(table, parts, *, caller):
 def _given_cells(table, caller):
     """Return the cells as they stand in the table, shape (n, 6)."""
     return np.column_stack([number_column(table, name, caller) for name in CELL_COLUMNS])
+
+
+def _check_cells(cells, caller):
+    """Refuse impossible cells; say so where lengths and angles seem to be exchanged."""
+    try:
+        validate_cells(cells, caller=caller)
+    except CellError as error:
+        bad = cells[np.isnan(cell_volume(cells))]
+        raise CellError(f"{error} {exchange_hint(bad)}".rstrip()) from None
 
 
 def _warn_of_implausible_cells(table, cells, amounts, caller):
