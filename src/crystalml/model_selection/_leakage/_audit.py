@@ -119,6 +119,8 @@ def audit_leakage(
     InvalidInputError
         If lengths differ, `y` has missing values or a single one, column names repeat, or a
         parameter is not one of its choices.
+    SchemaError
+        If `cells` is a table that has some columns of a cell and lacks others.
 
     See Also
     --------
