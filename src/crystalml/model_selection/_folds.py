@@ -160,16 +160,12 @@ def out_of_fold_probabilities(
 def _fit_and_predict(estimator, X, y, train, test, fit_params):
     """Fit on the training rows of a split; return the model and the probabilities of the others."""
     of_train = {
-        name: take_rows(value, train) if _one_per_row(value, len(y)) else value
+        # What has one entry for every row, such as weights, is cut to the training rows.
+        name: take_rows(value, train) if getattr(value, "shape", ())[:1] == (len(y),) else value
         for name, value in fit_params.items()
     }
     model = clone(estimator).fit(take_rows(X, train), y[train], **of_train)
     return model, model.predict_proba(take_rows(X, test))
-
-
-def _one_per_row(value, n_rows):
-    """Whether an argument of fit has one entry for every row."""
-    return hasattr(value, "shape") and value.shape[:1] == (n_rows,)
 
 
 def check_rows(
