@@ -52,9 +52,9 @@ def abstain_below(
     labels, y_proba = np.asarray(labels), np.asarray(y_proba, dtype=float)
     if len(y_proba):
         y_proba, _ = check_probabilities(None, y_proba, labels, "abstain_below")
-    answers = labels[y_proba.argmax(axis=1)].astype(object)
-    answers[y_proba.max(axis=1) < threshold] = abstain_label
-    return answers
+    given = labels[y_proba.argmax(axis=1)].astype(object)
+    given[y_proba.max(axis=1) < threshold] = abstain_label
+    return given
 
 
 def risk_coverage_curve(

@@ -40,8 +40,8 @@ def check_probabilities(
             f"(first: row {row}, {y_proba[row].min()!r} to {y_proba[row].max()!r}). "
             "Pass the output of predict_proba."
         )
-    # -1, the answer of `get_indexer` for what it does not find, is an index too: callers must
-    # mask these rows.
+    # `get_indexer` returns -1 for what it does not find, which is a valid index: callers must mask
+    # these rows.
     return y_proba, columns.get_indexer(y_true)
 
 
