@@ -350,6 +350,7 @@ class TestInterface:
             ({"random_state": -1}, "random_state must be an integer >= 0"),
             ({"formulas": ["NaCl"]}, f"{N_ROWS} rows and 1 formulas"),
             ({"cells": [[1, 1, 1, 90, 90, 90]]}, f"{N_ROWS} rows and 1 cells"),
+            ({"cells": HONEST[["a", "b"]]}, "the table has no column 'c', 'alpha'"),
             ({"groups": [0]}, f"{N_ROWS} rows and 1 values of groups"),
             ({"spacegroups": np.full(N_ROWS, 231)}, "spacegroups must be numbers from 1 to 230"),
             ({"split": "half"}, "split must be a pair"),

@@ -51,13 +51,10 @@ def abstain_below(
         raise InvalidInputError(f"abstain_below: threshold must lie in [0, 1], got {threshold!r}.")
     labels, y_proba = np.asarray(labels), np.asarray(y_proba, dtype=float)
     if len(y_proba):
-        # No true labels are at hand, so that any known one serves for the check of the shapes.
-        y_proba, _ = check_probabilities(
-            labels[[0] * len(y_proba)], y_proba, labels, "abstain_below"
-        )
-    answers = labels[y_proba.argmax(axis=1)].astype(object)
-    answers[y_proba.max(axis=1) < threshold] = abstain_label
-    return answers
+        y_proba, _ = check_probabilities(None, y_proba, labels, "abstain_below")
+    given = labels[y_proba.argmax(axis=1)].astype(object)
+    given[y_proba.max(axis=1) < threshold] = abstain_label
+    return given
 
 
 def risk_coverage_curve(

@@ -73,7 +73,7 @@ def compare_models(
     n_jobs: int | None = None,
     progress: Progress = "auto",
 ) -> ModelComparison:
-    """Compare classifiers by cross-validation and on held-out rows, beside two baselines.
+    """Compare classifiers by cross-validation and on held-out rows, with two baselines.
 
     A part of the rows is held out first. The others are cross-validated; then each model is
     fitted on all of them and predicts the rows held out, which no fold has seen. The two figures

@@ -64,7 +64,7 @@ class ModelComparison:
         ``rows_of_unseen_classes`` (tested by models that had not seen their class), ``groups``
         (None without), ``folds``, ``classes`` and ``classes_used``.
     notes : tuple of str
-        Remarks that belong beside the figures: rows drawn, failures, rare classes, models
+        Remarks to publish with the figures: rows drawn, failures, rare classes, models
         without probabilities.
 
     Examples
@@ -214,13 +214,13 @@ def assemble_comparison(names, results, splits, rows, y, groups, kept):
     """Put the results of all models on all splits together."""
     labels = np.unique(y)
     fold_table = _fold_table(names, results, splits)
-    answers = {name: _answers(name, results, splits, y, labels) for name in names}
+    of_models = {name: _of_model(name, results, splits, y, labels) for name in names}
     # None for rows that a splitter of the user's never holds out.
     fold = np.full(len(y), None, dtype=object)
     for split, (_, test) in splits.items():
         fold[test] = split
     predictions = pd.DataFrame(
-        {"y_true": y, "fold": fold, **{name: y_pred for name, (y_pred, _) in answers.items()}},
+        {"y_true": y, "fold": fold, **{name: y_pred for name, (y_pred, _) in of_models.items()}},
         index=pd.Index(rows, name="row"),
     )
     report = _report(splits, y, groups, kept)
@@ -228,7 +228,7 @@ def assemble_comparison(names, results, splits, rows, y, groups, kept):
         table=_table(names, fold_table),
         fold_table=fold_table,
         predictions=predictions,
-        probabilities={name: y_proba for name, (_, y_proba) in answers.items()},
+        probabilities={name: y_proba for name, (_, y_proba) in of_models.items()},
         labels=labels,
         rare_classes=kept.report,
         report=report,
@@ -268,7 +268,7 @@ def _table(names, fold_table):
     return table.reindex(columns=columns).rename_axis(index="model")
 
 
-def _answers(name, results, splits, y, labels):
+def _of_model(name, results, splits, y, labels):
     """Labels and probabilities of a model for each row, from the split in which it was held out."""
     y_pred = np.full(len(y), None, dtype=object)
     y_proba = np.full((len(y), len(labels)), np.nan)

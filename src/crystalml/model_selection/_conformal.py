@@ -288,11 +288,8 @@ def conformal_sets(
         )
     if not len(y_proba):
         return np.zeros(y_proba.shape, dtype=bool)
-    # No true labels are at hand; the numbers of the columns serve for the check.
     columns = np.arange(y_proba.shape[1])
-    y_proba, _ = check_probabilities(
-        np.zeros(len(y_proba), dtype=int), y_proba, columns, "conformal_sets"
-    )
+    y_proba, _ = check_probabilities(None, y_proba, columns, "conformal_sets")
     scores = label_scores(y_proba, method, penalty, free_rank, "conformal_sets")
     try:
         sets = scores <= np.broadcast_to(np.asarray(threshold, dtype=float), scores.shape)

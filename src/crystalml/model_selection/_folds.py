@@ -139,16 +139,16 @@ def out_of_fold_probabilities(
     X, y, groups = check_rows(X, y, groups, caller=_CALLER)
     splits = make_splits(cv, X, y, groups, caller=_CALLER)
     fold = fold_of_row(splits, len(y), caller=_CALLER)
-    answers = Parallel(n_jobs=n_jobs)(
+    predictions = Parallel(n_jobs=n_jobs)(
         delayed(_fit_and_predict)(estimator, X, y, train, test, fit_params or {})
         for train, test in splits
     )
-    models = [model for model, _ in answers]
+    models = [model for model, _ in predictions]
     # A fitted model in FrozenEstimator may know labels that y lacks, and lack some of y.
     labels = np.unique(np.concatenate([np.unique(y), *(model.classes_ for model in models)]))
     y_proba = np.full((len(y), len(labels)), np.nan)
     unseen = np.zeros(len(y), dtype=bool)
-    for (_, test), (model, of_test) in zip(splits, answers, strict=True):
+    for (_, test), (model, of_test) in zip(splits, predictions, strict=True):
         # Labels that the model does not know have probability zero; NaN stays for rows never held
         # out.
         y_proba[test] = 0.0
@@ -160,16 +160,12 @@ def out_of_fold_probabilities(
 def _fit_and_predict(estimator, X, y, train, test, fit_params):
     """Fit on the training rows of a split; return the model and the probabilities of the others."""
     of_train = {
-        name: take_rows(value, train) if _one_per_row(value, len(y)) else value
+        # What has one entry for every row, such as weights, is cut to the training rows.
+        name: take_rows(value, train) if getattr(value, "shape", ())[:1] == (len(y),) else value
         for name, value in fit_params.items()
     }
     model = clone(estimator).fit(take_rows(X, train), y[train], **of_train)
     return model, model.predict_proba(take_rows(X, test))
-
-
-def _one_per_row(value, n_rows):
-    """Whether an argument of fit has one entry for every row."""
-    return hasattr(value, "shape") and value.shape[:1] == (n_rows,)
 
 
 def check_rows(

@@ -12,11 +12,13 @@ from crystalml.exceptions import InvalidInputError, SchemaError
 
 
 def check_probabilities(
-    y_true: ArrayLike, y_proba: ArrayLike, labels: ArrayLike, caller: str
+    y_true: ArrayLike | None, y_proba: ArrayLike, labels: ArrayLike, caller: str
 ) -> tuple[FloatArray, NDArray[np.intp]]:
     """Return the probabilities and, per row, the column of the true label (-1: unseen)."""
-    y_true, y_proba = np.asarray(y_true), np.asarray(y_proba, dtype=float)
+    y_proba = np.asarray(y_proba, dtype=float)
     columns = pd.Index(np.asarray(labels))
+    # Without true labels any known one serves for the check of the shapes.
+    y_true = np.asarray(columns[[0] * len(y_proba)] if y_true is None else y_true)
     if y_true.ndim != 1 or y_proba.shape != (len(y_true), len(columns)):
         raise InvalidInputError(
             f"{caller}: got y_true of shape {y_true.shape}, y_proba of shape {y_proba.shape} and "
@@ -39,8 +41,8 @@ def check_probabilities(
             f"(first: row {row}, {y_proba[row].min()!r} to {y_proba[row].max()!r}). "
             "Pass the output of predict_proba."
         )
-    # -1, the answer of `get_indexer` for what it does not find, is an index too: callers must
-    # mask these rows.
+    # `get_indexer` returns -1 for what it does not find, which is a valid index: callers must mask
+    # these rows.
     return y_proba, columns.get_indexer(y_true)
 
 

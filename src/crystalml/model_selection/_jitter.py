@@ -102,7 +102,7 @@ def jitter_cells(
     jittered = _possible_cells(cells, noise * su)
     if not has_cell_columns(table):
         return jittered
-    return _as_table(_repeated(table, n_copies), names, jittered)
+    return _as_table(table, n_copies, names, jittered)
 
 
 def _check_parameters(length_su: float, angle_su: float, n_copies: int) -> None:
@@ -162,12 +162,9 @@ def _possible_cells(cells, change):
     return jittered
 
 
-def _repeated(table, n_copies):
-    return table.iloc[np.repeat(np.arange(len(table)), n_copies)]
-
-
-def _as_table(table, names, jittered):
-    """Put the cells and what follows from them into a copy of the table."""
+def _as_table(table, n_copies, names, jittered):
+    """Put the cells and what follows from them into copies of the rows."""
+    table = table.iloc[np.repeat(np.arange(len(table)), n_copies)]
     columns = dict(zip(CELL_COLUMNS, jittered.T, strict=True))
     volumes = cell_volume(jittered)
     for name in _VOLUME_COLUMNS:

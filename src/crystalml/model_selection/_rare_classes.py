@@ -111,7 +111,9 @@ def handle_rare_classes(
     counts = _counts(codes, groups)
     # The last count decides: groups where they are given, else rows.
     rare = counts[list(counts)[-1]] < min_count
-    report = _report(classes, counts, rare, policy)
+    report = pd.DataFrame(counts, index=classes)
+    report["action"] = np.where(rare, POLICIES[policy], "kept")
+    report = report.sort_values(list(counts)[-1], ascending=False, kind="stable")
     if policy == "merge":
         return RareClasses(
             _merged(y, classes, rare, codes, merged_label), np.full(len(y), True), report
@@ -151,12 +153,6 @@ def _counts(codes, groups):
     # Each group counts once for each class that it holds.
     pairs = pd.DataFrame({"code": codes, "group": groups}).drop_duplicates()
     return counts | {"groups": np.bincount(pairs["code"])}
-
-
-def _report(classes, counts, rare, policy):
-    report = pd.DataFrame(counts, index=classes)
-    report["action"] = np.where(rare, POLICIES[policy], "kept")
-    return report.sort_values(list(counts)[-1], ascending=False, kind="stable")
 
 
 def _merged(y, classes, rare, codes, merged_label):

@@ -225,7 +225,7 @@ def fit_temperature(
 
     Examples
     --------
-    A classifier that always answers with probability 0.9 and is right in two of three cases:
+    A classifier that always predicts with probability 0.9 and is right in two of three cases:
 
     >>> from crystalml.model_selection import apply_temperature, fit_temperature
     >>> y_proba = [[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]]
@@ -257,7 +257,7 @@ def fit_temperature(
 def _minimum(loss):
     """Temperature of least loss, from a grid and a search around its best point."""
     values = np.array([loss(point) for point in _GRID])
-    # Where the loss does not depend on the temperature, the answer is to change nothing.
+    # Where the loss does not depend on the temperature, 1 changes nothing.
     if np.ptp(values) <= 1e-12 * abs(values).max():
         return 1.0
     best = int(values.argmin())

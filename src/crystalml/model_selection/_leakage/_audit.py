@@ -119,6 +119,8 @@ def audit_leakage(
     InvalidInputError
         If lengths differ, `y` has missing values or a single one, column names repeat, or a
         parameter is not one of its choices.
+    SchemaError
+        If `cells` is a table that has some columns of a cell and lacks others.
 
     See Also
     --------
@@ -266,8 +268,8 @@ def _learn_from(findings, audit, scores):
         numbers = spacegroup_numbers(values) if is_fine else None
         if numbers is not None and target.lattice_systems is None:
             target = replace(target, lattice_systems=lattice_system_codes(numbers))
-        speaks = isinstance(column, TextColumn) and vocabulary_of(values) is not None
-        if numbers is not None or speaks or has_known_name(column):
+        has_words = isinstance(column, TextColumn) and vocabulary_of(values) is not None
+        if numbers is not None or has_words or has_known_name(column):
             target = replace(target, is_symmetry=True)
         if is_fine and column.n_values >= max(_FEWEST_LABELS, target.values.max() + 2):
             references.append(column.codes)

@@ -1,4 +1,4 @@
-"""What symmetry columns are called, and the words that stand in them."""
+"""Names of columns that give symmetry away, and the vocabularies of their words."""
 
 import re
 from functools import cache
@@ -16,7 +16,7 @@ from crystalml.crystallography import (
 )
 from crystalml.descriptors._table_columns import SYMMETRY_COLUMNS
 
-# Names of what is in the cell: it takes the solved structure, or Z, to know.
+# Names of counts of what is in the cell, known only from the solved structure.
 CONTENTS_NAMES = frozenset(
     (
         *("formula_units", "z_prime", "n_sites", "n_atoms", "cell_formula", "formula_cell", "Z"),
@@ -60,7 +60,7 @@ _FLUENCY = 0.9
 def is_named(name, known):
     """Whether a column bears one of the known names, or one with what an encoder appended.
 
-    The elemental ``MagpieData mean SpaceGroupNumber`` is none of them: it tells the symmetry of
+    The elemental ``MagpieData mean SpaceGroupNumber`` is none of them: it is the symmetry of
     the elements, not of the crystal.
     """
     name = str(name)

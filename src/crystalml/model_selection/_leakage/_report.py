@@ -51,7 +51,7 @@ class LeakageReport:
         One row per finding, the most severe first.
 
         - ``severity``: ``"leak"`` (scores are too good), ``"caution"`` (depends on the use, or
-          cannot be told from an honest column) or ``"note"``.
+          cannot be distinguished from an honest column) or ``"note"``.
         - ``kind``: ``"determines_target"``, ``"symmetry"``, ``"cell_contents"``,
           ``"target_formula"``, ``"split"``, ``"preprocessing"`` or ``"exact_metric"``.
         - ``columns``: tuple of the columns it is about; empty for findings about rows.

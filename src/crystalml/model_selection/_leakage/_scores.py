@@ -27,7 +27,7 @@ class Folds(NamedTuple):
 class Scoring(NamedTuple):
     """What it takes to score a column: the target as codes or ranks, folds and estimator.
 
-    It is apart from the audit, since parallel workers need no more than this and the column.
+    Parallel workers get this and a column, not the audit with the whole table.
     """
 
     y: NDArray

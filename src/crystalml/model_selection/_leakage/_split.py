@@ -81,7 +81,7 @@ def _rounded(column):
 
 
 def _crystals(compositions, cells):
-    """Codes of duplicate groups; a row without a formula or a cell stands alone."""
+    """Codes of duplicate groups; a row without a formula or a cell has its own."""
     known = np.flatnonzero(~np.isnan(compositions.n_atoms) & cells.known)
     codes = np.arange(len(compositions.n_atoms))
     if known.size:

@@ -163,17 +163,17 @@ def metric_findings(audit):
     if max(edges, angles) < _FEW_EXACT:
         return []
     score = chance = np.nan
-    told = ""
+    gives = ""
     if audit.target.is_class:
         chance = audit.target.chance
         score = chance + (1 - chance) * skill_of_lookup(audit.cells.metric, audit.scoring)
-        told = (
+        gives = (
             f"; which of these hold gives the target in {score:.1%} of the rows (chance "
             f"{chance:.1%})"
         )
     evidence = (
         f"Two edges are equal to the last digit in {edges:.1%} of the cells, an angle is exactly "
-        f"90 or 120 degrees in {angles:.1%}{told}. Cells are refined under the reported symmetry."
+        f"90 or 120 degrees in {angles:.1%}{gives}. Cells are refined under the reported symmetry."
     )
     remedy = "Test on jitter_cells of the test rows, and describe reduced cells with tolerance."
     return [
@@ -230,7 +230,7 @@ def _arithmetic(audit):
             np.nan,
             f"The volume computed from the six cell parameters is within {_NEAR:.0%} of the target "
             f"in {share:.1%} of the rows.",
-            "If the cells are inputs, put the exact formula beside the model (volume_report).",
+            "If the cells are inputs, compare the model with the exact formula (volume_report).",
         )
 
 

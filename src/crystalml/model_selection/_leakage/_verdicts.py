@@ -63,7 +63,7 @@ _IS_VOLUME = 0.99
 # Share of a column's words that must be formulas, and how many words are tried.
 _READ_AS_FORMULA, _WORDS_TRIED = 0.9, 200
 # R^2 of ranks below which a column with the name of something computed has nothing of the target.
-_TELLING = 0.02
+_RELATED = 0.02
 _CALLED = {
     "symmetry": "a column of symmetry",
     "cell_contents": "a count of what is in the cell",
@@ -252,7 +252,7 @@ def _judge_known(column, scores, audit):
     kind, reason = _known_as(column, audit)
     if kind is None:
         return None
-    if not _tells(column.codes, scores, audit):
+    if not _is_related(column.codes, scores, audit):
         return _unrelated(column, reason, scores, audit)
     if kind == "cell_contents":
         if _is_only_called_contents(column, audit):
@@ -365,10 +365,10 @@ def _is_only_called_contents(column, audit):
     return bool(reached < _COUNTS_NOTHING)
 
 
-def _tells(codes, scores, audit):
-    """Whether a column has anything of the target."""
+def _is_related(codes, scores, audit):
+    """Whether a column has anything to do with the target."""
     if not audit.target.is_class:
-        return scores.skill > _TELLING
+        return scores.skill > _RELATED
     return is_associated(codes, audit.target.values, audit.scoring.seed)
 
 
@@ -376,10 +376,10 @@ def _as_contents(column, counted, scores, audit):
     """Report a column that counts what is in the cell."""
     codes, reason = counted
     if isinstance(column, TextColumn):
-        # The text itself names each entry; what it counts may tell something of the target.
+        # The text itself names each entry; what it counts may say something about the target.
         counts = replace(column, codes=codes, n_values=int(codes.max()) + 1)
         scores = score_column(counts, audit.scoring)
-    if not _tells(codes, scores, audit):
+    if not _is_related(codes, scores, audit):
         return _unrelated(column, reason, scores, audit)
     return _known_finding(column, "cell_contents", reason, scores, audit)
 
