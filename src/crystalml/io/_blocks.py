@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from crystalml.crystallography import spacegroup_from_operations
 from crystalml.crystallography._site_expansion import FULL_OCCUPANCY
+from crystalml.io._remember import remember
 from crystalml.io._tags import (
     CELL_TAGS,
     DISORDER_TAG,
@@ -19,6 +20,10 @@ from crystalml.io._tags import (
 from crystalml.io._values import NULLS, is_null, number, text
 
 _COMMAS = 2  # in a coordinate triplet, x,y,z
+# A group has 192 operations at most, in a multiplied cell some more. To identify a list takes a
+# time that grows with its square.
+_MOST_OPERATIONS = 1536
+LONGEST_LIST = 16_384  # bytes of a list of operations that is remembered
 
 
 class Block(NamedTuple):
@@ -41,13 +46,21 @@ class Operations:
         distinct = {operation.replace(" ", "").replace("+", "").lower() for operation in texts}
         self.count = len(distinct)
         self.identity_only = distinct == {"x,y,z"}
-        self.setting = spacegroup_from_operations(texts)
+        is_list = self.count <= _MOST_OPERATIONS
+        self.setting = spacegroup_from_operations(texts) if is_list else None
 
 
-@lru_cache(maxsize=4096)
 def operations_of(tokens):
     """Operations of a tuple of raw values, or None if all are missing."""
+    is_short = sum(map(len, tokens)) <= LONGEST_LIST
+    return (_known_operations if is_short else _read_operations)(tokens)
+
+
+def _read_operations(tokens):
     return None if all(map(is_null, tokens)) else Operations(tokens)
+
+
+_known_operations = lru_cache(maxsize=4096)(_read_operations)
 
 
 def are_triplets(tokens):
@@ -141,7 +154,7 @@ def is_disordered(occupancies, groups):
     return any(map(_is_partial, set(occupancies))) or not NULLS.issuperset(groups)
 
 
-@lru_cache(maxsize=8192)
+@remember(8192)
 def _is_partial(occupancy):
     """Tell whether a raw occupancy is below 1; a missing one is 1 by definition."""
     found = number(occupancy)

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS, TABLE_COLUMNS
+from crystalml.io._remember import remember
 from crystalml.io._symmetry import reconcile
 from crystalml.io._tags import (
     CELL_TAGS,
@@ -131,13 +132,13 @@ def _fill_cell(record, values, flags):
 _BAD_NUMBER = object()
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _plain_number(token):
     found = number(token)
     return _BAD_NUMBER if found is None else found[0]
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _integer(token):
     found = number(token)
     if found is None or (found[0] == found[0] and not found[0].is_integer()):
@@ -194,7 +195,7 @@ def _fill_symmetry(record, block, flags):
     record[_Z_PRIME] = record[_Z] / multiplicity
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def radiation_kind(token):
     r"""Kinds of radiation that a raw value names, joined by a comma; None if none is known.
 
@@ -218,7 +219,7 @@ def _method(values):
     return "single crystal" if SINGLE_CRYSTAL in values else None
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _method_kind(token):
     """Return the method that a declaration names: our term, or its words in lower case."""
     words = (text(token) or "").lower()

@@ -15,13 +15,14 @@ malformed near a wanted item) it leaves to the full parser: the answer is then N
 """
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from crystalml.io._blocks import Block
+from crystalml.io._remember import remember
 from crystalml.io._scan_loops import (
     KEYWORD,
     QUOTED,
+    WORD_END,
     Doubt,
     loop_plan,
     operations_in,
@@ -55,10 +56,10 @@ _HIT = re.compile(
     rb"_(?:(?<=\n_)(?P<tag>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"""(?:[ \t]++(?P<value>'[^'\n]*+'|"[^"\n]*+"|""" + _WORD + rb")[ \t]*+(?=\n)|)"
     rb"|(?<=[ \tpPaAeElL]_)(?:"
-    rb"(?<=(?i:loop_))(?=[ \t\n])(?P<loop>" + _LOOP_TAGS + rb")(?:[ \t\n]++(?P<comment>#)|)"
+    rb"(?<=(?i:loop_))(?=[ \t\n#])(?P<loop>" + _LOOP_TAGS + rb")(?:[ \t\n]++(?P<comment>#)|)"
     rb"|(?<=[ \t]_)(?P<inner>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"|(?:(?<=[ \t\n](?i:data_))|(?<=\A(?i:data_)))(?P<data>[^ \t\n]*+)"
-    rb"|(?P<other>(?<=(?i:save_|stop_|obal_)))))"
+    rb"|(?P<other>(?<=(?i:save_))|(?<=(?i:stop_|obal_))" + WORD_END + rb")))"
 )  # fmt: skip
 _TAG, _VALUE, _LOOP, _COMMENT, _INNER, _DATA = 1, 2, 3, 4, 5, 6  # groups of `_HIT`
 _LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS)
@@ -68,7 +69,7 @@ _ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + KEYWORD + rb"|\Z)")
 _SKIPPED: Any = re.compile(_SKIP)
 _BLANK: Any = re.compile(rb"[ \t]*+")
 _SINGLE_VALUE: Any = re.compile(QUOTED + rb"|" + _WORD)
-_BEFORE_UNDERSCORE = (b"", b"loop", b"data")  # what begins a line that is no row of a loop
+_ITEM_AT: Any = re.compile(rb"_|(?i:data_)|(?i:loop_)" + WORD_END)  # begins a line that is no row
 _AFTER_TEXT = (b"\n", b" ", b"\t", b"")
 
 
@@ -276,7 +277,8 @@ class _Scanner:
         underscore = data.find(b"_", start, end)
         if underscore >= 0:
             end = data.rfind(b"\n", start, underscore)
-            is_row = data[end + 1 : underscore] not in _BEFORE_UNDERSCORE
+            found = _ITEM_AT.match(data, end + 1, self.end)
+            is_row = found is None or found.end() != underscore + 1
         else:
             is_row = end < len(data)  # or a text field
         if is_row or end < 0:
@@ -285,7 +287,7 @@ class _Scanner:
         return None if b"#" in body else body
 
 
-@lru_cache(maxsize=16384)
+@remember(16384)
 def _wanted_name(tag):
     """Canonical form of a tag without its underscore; None if it is not wanted."""
     return canonical_tag(b"_" + tag)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import gemmi
 
 from crystalml.crystallography import find_spacegroup
+from crystalml.io._remember import LONGEST_KEY
 
 N_SPACEGROUPS = 230
 
@@ -31,9 +32,13 @@ class Symmetry(NamedTuple):
     flags: tuple
 
 
-@lru_cache(maxsize=65536)
 def reconcile(operations, hall, hermann_mauguin, number):
     """Decide the space group from an Operations object, two symbols and a number, or None."""
+    is_short = len(hall or "") + len(hermann_mauguin or "") <= LONGEST_KEY
+    return (_known if is_short else _reconciled)(operations, hall, hermann_mauguin, number)
+
+
+def _reconciled(operations, hall, hermann_mauguin, number):
     flags = []
     sources = []  # (source, setting), best first
     identity_only = operations is not None and operations.identity_only
@@ -58,6 +63,9 @@ def reconcile(operations, hall, hermann_mauguin, number):
             sources = sources or [("operations", operations.setting)]
     count = operations.count if operations is not None else None
     return _decide(sources, flags, count)
+
+
+_known = lru_cache(maxsize=65536)(_reconciled)
 
 
 def _look_up(sources, flags, source, setting, unknown_flag):

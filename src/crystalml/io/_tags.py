@@ -4,7 +4,7 @@ Tags are compared in canonical form: lower case, with ``.`` replaced by ``_``. S
 covers the core dictionary (``_cell_length_a``), DDLm and mmCIF (``_cell.length_a``).
 """
 
-from functools import lru_cache
+from crystalml.io._remember import remember
 
 FLAGS = {
     # What the reader repaired.
@@ -133,7 +133,7 @@ SCALAR_TAGS = frozenset(
 _KNOWN = SCALAR_TAGS | SITE_TAGS | {*OPERATION_TAGS, OCCUPANCY_TAG, DISORDER_TAG}
 
 
-@lru_cache(maxsize=16384)
+@remember(16384)
 def canonical_tag(tag):
     """Canonical form of the tag `tag` (bytes), its family's mark, or None if not read."""
     name = tag.decode("utf-8", "replace").lower().replace(".", "_")
