@@ -18,6 +18,7 @@ import re
 from typing import Any
 
 from crystalml.io._blocks import Block
+from crystalml.io._limits import Allowance
 from crystalml.io._remember import remember
 from crystalml.io._scan_loops import (
     KEYWORD,
@@ -73,10 +74,10 @@ _ITEM_AT: Any = re.compile(rb"_|(?i:data_)|(?i:loop_)" + WORD_END)  # begins a l
 _AFTER_TEXT = (b"\n", b" ", b"\t", b"")
 
 
-def scan_blocks(data):
+def scan_blocks(data, allowance=None):
     """Read CIF text (UTF-8 bytes) into blocks, or return None where in doubt."""
     try:
-        return _Scanner(data).scan()
+        return _Scanner(data, allowance or Allowance()).scan()
     except Doubt:
         return None
 
@@ -84,12 +85,14 @@ def scan_blocks(data):
 class _Scanner:
     """One pass over the text outside of text fields."""
 
-    def __init__(self, data):
+    def __init__(self, data, allowance):
         self.data = data
+        self.allowance = allowance
         self.spans = _outside_text_fields(data)
         self.span = 0  # index of the span at hand
         self.end = 0  # and where it ends
         self.line_start = self.looked_at = 0
+        self.line_first = -1  # where the first word of that line begins; -1: not looked for
         self.blocks = []
         self.name, self.values, self.operations, self.sites = None, {}, {}, None
 
@@ -144,16 +147,17 @@ class _Scanner:
         data = self.data
         newline = data.rfind(b"\n", self.looked_at, position)  # no byte is looked at twice
         if newline >= 0:
-            self.line_start = newline + 1
+            self.line_start, self.line_first = newline + 1, -1
         self.looked_at = max(self.looked_at, position)
         if position <= self.line_start:
             return True
         if data[position - 1] not in _BLANKS:
             return False
-        first = _BLANK.match(data, self.line_start, position).end()
-        if first < position and data[first] != _HASH:
+        if self.line_first < 0:
+            self.line_first = _BLANK.match(data, self.line_start).end()
+        if self.line_first < position and data[self.line_first] != _HASH:
             raise Doubt
-        return first == position
+        return self.line_first == position
 
     def _open(self, name):
         if self.name is not None:
@@ -166,6 +170,7 @@ class _Scanner:
     def _close(self):
         if self.name is None:
             raise Doubt  # there is no block
+        self.allowance.take_block()
         operations = None
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
@@ -223,6 +228,7 @@ class _Scanner:
         if plan.families:
             self._add_families(plan.families, hit.end())
         if plan.sites or plan.operations or plan.scalars:
+            self.allowance.check_time()
             self._add_columns(plan, self._loop_body(hit.end()))
 
     def _add_families(self, families, start):

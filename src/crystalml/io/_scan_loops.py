@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from crystalml.io._blocks import LONGEST_LIST, are_triplets, is_disordered, operations_of
+from crystalml.io._limits import check_words
 from crystalml.io._remember import remember
 from crystalml.io._tags import (
     CELL_TAGS,
@@ -98,6 +99,7 @@ def sites_in(body, width, named, occupancy, group):
 
 def tokens_in(body, width):
     """Values of a loop; in doubt where they do not fill its rows."""
+    check_words(body)
     if b"#" in body or (b"_" in body and _ITEM_IN_LINE.search(body)):
         raise Doubt
     if (b"'" in body or b'"' in body) and _BEGINS_QUOTED.search(body):  # not O2' or C1"
