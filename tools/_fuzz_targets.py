@@ -135,7 +135,7 @@ class GemmiTarget:
         from crystalml.io._records import records_of_data
 
         try:
-            document = gemmi.cif.read_string(_as_utf8(data))
+            document = gemmi.cif.read_string(_as_plain_text(data))
             blocks = [block for block in document if has_cell(block)]
         except (ValueError, RuntimeError):
             return "refused by gemmi"
@@ -161,13 +161,16 @@ _COMPARED = ("a", "b", "c", "alpha", "beta", "gamma", "volume", "formula", "n_si
 _COMPARED += ("is_disordered",)
 
 
-def _as_utf8(data):
-    """Decode bytes that are no UTF-8 as Latin-1, which the reader does, too, and flags."""
+def _as_plain_text(data):
+    """Bring bytes to UTF-8 and line feeds, as the reader does.
+
+    gemmi takes a carriage return for a blank, so that a comment would go on behind it.
+    """
     try:
         data.decode()
     except UnicodeDecodeError:
-        return data.decode("latin-1").encode()
-    return data
+        data = data.decode("latin-1").encode()
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def silent_differences(row, block):

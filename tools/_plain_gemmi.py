@@ -4,6 +4,7 @@ Nothing here is shared with the reader but gemmi's grammar.
 """
 
 import math
+import re
 from functools import cache
 
 import gemmi
@@ -46,9 +47,7 @@ def look_up(block):
     """Look the table's columns up in a gemmi block."""
     found = {name: _number(block, tags) for name, tags in NUMBERS.items()}
     found |= {name: _text(block, tags) for name, tags in TEXTS.items()}
-    sites = site_loop(block)
-    found["n_sites"] = sites.length() if sites is not None else None
-    found["is_disordered"] = None if sites is None else _is_disordered(sites)
+    found["n_sites"], found["is_disordered"] = _sites(block)
     return found
 
 
@@ -90,19 +89,6 @@ def differences(ours, theirs):
             if not same(ours[name], value)}  # fmt: skip
 
 
-def site_loop(block):
-    """Return the first loop of atom sites that has any; an empty template is none."""
-    for item in block:
-        loop = item.loop
-        tags = [] if loop is None else [tag.lower().replace(".", "_") for tag in loop.tags]
-        named = next((n for n, tag in enumerate(tags) if tag in SITES), None)
-        if named is None or loop.length() == 0:
-            continue
-        if loop.length() > 1 or gemmi.cif.as_string(loop[0, named]) not in ("?", ".", ""):
-            return loop
-    return None
-
-
 def _values(block, tag):
     value = block.find_value(tag)
     return [value] if value is not None else list(block.find_loop(tag))
@@ -111,7 +97,7 @@ def _values(block, tag):
 def _number(block, tags):
     for tag in tags:
         for raw in _values(block, tag):
-            value = gemmi.cif.as_number(gemmi.cif.as_string(raw).strip())  # '5.43(1)' is one, too
+            value = _as_number(raw)
             if not math.isnan(value):
                 return value
     return math.nan
@@ -126,13 +112,36 @@ def _text(block, tags):
     return None
 
 
-def _is_disordered(sites):
-    tags = [tag.lower().replace(".", "_") for tag in sites.tags]
-    for row in range(sites.length()):
-        for column, tag in enumerate(tags):
-            raw = sites[row, column]
-            if tag == "_atom_site_disorder_group" and not gemmi.cif.is_null(raw):
-                return True
-            if tag == "_atom_site_occupancy" and gemmi.cif.as_number(raw) < 0.999:
-                return True
+def _as_number(raw):
+    """Read a number, also one in quotes or with the exponent of Fortran."""
+    text = gemmi.cif.as_string(raw).strip()
+    return gemmi.cif.as_number(re.sub(r"(?<=[0-9.])[dD](?=[+-]?[0-9])", "e", text))
+
+
+def _sites(block):
+    """Count the sites of the first list that has any, and tell whether they are disordered."""
+    for item in block:
+        if item.pair is not None:
+            tags, rows = [item.pair[0]], [[item.pair[1]]]
+        elif item.loop is not None:
+            tags, width = item.loop.tags, len(item.loop.tags)
+            values = item.loop.values
+            rows = [values[n : n + width] for n in range(0, len(values), width)]
+        else:
+            continue
+        tags = [tag.lower().replace(".", "_") for tag in tags]
+        named = next((n for n, tag in enumerate(tags) if tag in SITES), None)
+        if named is None or not rows:
+            continue
+        if len(rows) > 1 or gemmi.cif.as_string(rows[0][named]) not in ("?", ".", ""):
+            return len(rows), any(_is_partial(tags, row) for row in rows)
+    return None, None  # an empty template is no site
+
+
+def _is_partial(tags, row):
+    for tag, raw in zip(tags, row, strict=True):
+        if tag == "_atom_site_disorder_group" and gemmi.cif.as_string(raw) not in ("?", ".", ""):
+            return True
+        if tag == "_atom_site_occupancy" and _as_number(raw) < 0.999:
+            return True
     return False

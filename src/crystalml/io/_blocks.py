@@ -8,9 +8,11 @@ from crystalml.crystallography import spacegroup_from_operations
 from crystalml.crystallography._site_expansion import FULL_OCCUPANCY
 from crystalml.io._remember import remember
 from crystalml.io._tags import (
+    ATOM_TAGS,
     CELL_TAGS,
     DISORDER_TAG,
     FAMILY_MARKS,
+    FORMULA_TAG,
     OCCUPANCY_TAG,
     OPERATION_TAGS,
     SCALAR_TAGS,
@@ -34,15 +36,17 @@ class Block(NamedTuple):
     operations: "Operations | None"
     sites: tuple | None  # (number of sites, is disordered)
     flags: tuple
+    atoms: dict | None = None  # canonical tag -> raw values; only where there is no formula
 
 
 class Operations:
     """The symmetry operations of a file; one object per distinct list, so a cheap key."""
 
-    __slots__ = ("count", "identity_only", "repaired", "setting")
+    __slots__ = ("count", "identity_only", "repaired", "setting", "texts")
 
     def __init__(self, tokens):
-        texts, self.repaired = _operation_texts(tokens)
+        self.texts, self.repaired = _operation_texts(tokens)
+        texts = self.texts
         distinct = {operation.replace(" ", "").replace("+", "").lower() for operation in texts}
         self.count = len(distinct)
         self.identity_only = distinct == {"x,y,z"}
@@ -76,6 +80,8 @@ class BlockBuilder:
         self.values = {}
         self.operations = {}
         self.sites = None
+        self.atoms = None
+        self.single_atom = {}  # an atom that is given without a loop
         self.flags = []
 
     def add_pair(self, tag, value):
@@ -83,6 +89,8 @@ class BlockBuilder:
         name = canonical_tag(tag)
         if name is not None:
             self._add_column(name, [value])
+            if name in ATOM_TAGS:
+                self.single_atom.setdefault(name, (value,))
             if name in SITE_TAGS and not is_null(value):
                 self.add_sites(1, [], [])
 
@@ -115,7 +123,10 @@ class BlockBuilder:
         operations = next(found, None)
         if operations is not None and operations.repaired:
             self.flag("unquoted_value")
-        return Block(self.name, self.values, operations, self.sites, tuple(self.flags))
+        atoms = None
+        if self.sites is not None and FORMULA_TAG not in self.values:
+            atoms = self.atoms or self.single_atom
+        return Block(self.name, self.values, operations, self.sites, tuple(self.flags), atoms)
 
     def _add_column(self, name, column):
         if name in OPERATION_TAGS:
@@ -146,6 +157,8 @@ class BlockBuilder:
             return
         if len(named) == 1 and is_null(named[0]):
             return  # an empty template
+        if self.sites is None:
+            self.atoms = {tag: tuple(columns[tag]) for tag in columns if tag in ATOM_TAGS}
         self.add_sites(len(named), columns.get(OCCUPANCY_TAG, []), columns.get(DISORDER_TAG, []))
 
 

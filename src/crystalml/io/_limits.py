@@ -5,7 +5,7 @@ Materials Project the longest has 530,000 words, and two data blocks are the mos
 that a file which was made to take all time or memory takes little of both.
 """
 
-from time import thread_time
+from time import perf_counter, thread_time
 
 import numpy as np
 
@@ -25,11 +25,13 @@ class Allowance:
 
     def __init__(self):
         self._end = thread_time() + MAX_SECONDS
+        self._earliest_end = perf_counter() + MAX_SECONDS
         self._n_blocks = 0
 
     def check_time(self):
         """Raise FileLimitError if the time is over; to be called in every long loop."""
-        if thread_time() > self._end:
+        # The second clock is the one that counts, but asking it takes ten times as long.
+        if perf_counter() > self._earliest_end and thread_time() > self._end:
             raise FileLimitError(
                 f"reading the file takes more than {MAX_SECONDS:g} seconds of processor time"
             )

@@ -8,7 +8,8 @@ from typing import Any
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS, TABLE_COLUMNS
 from crystalml.io._remember import remember
-from crystalml.io._symmetry import reconcile
+from crystalml.io._site_formula import formula_of_sites, has_places
+from crystalml.io._symmetry import operations_of_list, operations_of_symbol, reconcile
 from crystalml.io._tags import (
     CELL_TAGS,
     MAGNETIC,
@@ -49,6 +50,7 @@ _NUMBER, _HM, _HALL, _GROUP_SOURCE = (
     for name in ("spacegroup_number", "spacegroup_hm", "spacegroup_hall", "spacegroup_source")
 )
 _CELL, _VOLUME = slice(_SLOT["a"], _SLOT["gamma"] + 1), _SLOT["volume"]
+_FORMULA = _SLOT["formula"]
 _GAMMA, _Z, _Z_PRIME = (_SLOT[name] for name in ("gamma", "formula_units", "z_prime"))
 _SITES, _DISORDERED = _SLOT["n_sites"], _SLOT["is_disordered"]
 _RADIATION, _METHOD, _COD_ID, _DOI = (
@@ -90,7 +92,11 @@ def record_of(block, source, *, file_flags=(), error=None):
         record[_COD_ID] = _cod_id(block.name, source)
     if not _PROVENANCE_NAMES.isdisjoint(values):
         _fill_provenance(record, values)
-    _fill_symmetry(record, block, flags)
+    symmetry = _fill_symmetry(record, block, flags)
+    if record[_FORMULA] is None and block.atoms and has_places(block.atoms):
+        _fill_formula(record, block, symmetry, flags)
+    if symmetry is not None:
+        record[_Z_PRIME] = record[_Z] / symmetry.multiplicity
     record[_FLAGS] = ";".join(dict.fromkeys(flags)) if flags else ""
     return tuple(record)  # the garbage collector need not look into tuples of plain values
 
@@ -180,19 +186,45 @@ def _fill_provenance(record, values):
 
 
 def _fill_symmetry(record, block, flags):
-    """Space group and what follows from it."""
+    """Fill in the space group; return what is known of the symmetry, or None."""
     values = block.values
     if MAGNETIC in values or MODULATED in values:
         flags.extend(mark[1:] for mark in (MAGNETIC, MODULATED) if mark in values)
         record[_NUMBER] = None
-        return
+        return None
     found = reconcile(block.operations, record[_HALL], record[_HM], record[_NUMBER])
     record[_NUMBER], record[_GROUP_SOURCE] = found.number, found.source
     flags.extend(found.flags)
-    multiplicity = found.multiplicity
     if found.is_hexagonal_r and record[_GAMMA] != 120:
-        multiplicity /= 3  # the cell is the rhombohedral one
-    record[_Z_PRIME] = record[_Z] / multiplicity
+        return found._replace(
+            multiplicity=found.multiplicity / 3
+        )  # the cell is the rhombohedral one
+    return found
+
+
+def _fill_formula(record, block, symmetry, flags):
+    """Take the formula, and Z where it is missing, from the atom sites, or flag that they fail."""
+    if symmetry is not None:
+        operations = _operations(record, block, symmetry.source)
+        record[_FORMULA], record[_Z] = formula_of_sites(
+            block.atoms, record[_CELL], operations, record[_Z]
+        )
+    flags.append("missing_formula" if record[_FORMULA] is None else "formula_from_sites")
+
+
+def _operations(record, block, source):
+    """Symmetry operations by the source that decided on the space group; None if unknown."""
+    if source is None:
+        return None
+    if source == "operations":
+        return operations_of_list(block.operations)
+    return operations_of_symbol(
+        source,
+        hall=record[_HALL],
+        hermann_mauguin=record[_HM],
+        number=record[_NUMBER],
+        gamma=record[_GAMMA],
+    )
 
 
 @remember(4096)

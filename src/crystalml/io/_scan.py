@@ -25,12 +25,21 @@ from crystalml.io._scan_loops import (
     QUOTED,
     WORD_END,
     Doubt,
+    atoms_in,
     loop_plan,
     operations_in,
     sites_in,
     tokens_in,
 )
-from crystalml.io._tags import FAMILY_MARKS, OPERATION_TAGS, SCALAR_TAGS, SITE_TAGS, canonical_tag
+from crystalml.io._tags import (
+    ATOM_TAGS,
+    FAMILY_MARKS,
+    FORMULA_TAG,
+    OPERATION_TAGS,
+    SCALAR_TAGS,
+    SITE_TAGS,
+    canonical_tag,
+)
 from crystalml.io._values import NULLS
 
 _NEWLINE, _HASH = b"\n#"
@@ -63,7 +72,7 @@ _HIT = re.compile(
     rb"|(?P<other>(?<=(?i:save_))|(?<=(?i:stop_|obal_))" + WORD_END + rb")))"
 )  # fmt: skip
 _TAG, _VALUE, _LOOP, _COMMENT, _INNER, _DATA = 1, 2, 3, 4, 5, 6  # groups of `_HIT`
-_LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS)
+_LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS, ATOM_TAGS)
 _LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + KEYWORD + rb")")
 _ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + KEYWORD + rb"|\Z)")
 # Any, as no type says that these always match, or are asked whether they do.
@@ -95,6 +104,7 @@ class _Scanner:
         self.line_first = -1  # where the first word of that line begins; -1: not looked for
         self.blocks = []
         self.name, self.values, self.operations, self.sites = None, {}, {}, None
+        self.atom_loop = None  # plan and values of the loop that the sites were counted in
 
     def scan(self):
         """Walk the keywords and wanted tags."""
@@ -165,7 +175,7 @@ class _Scanner:
         elif self.values:
             raise Doubt  # items before the first header
         self.name = name.decode("utf-8", "replace")
-        self.values, self.operations, self.sites = {}, {}, None
+        self.values, self.operations, self.sites, self.atom_loop = {}, {}, None, None
 
     def _close(self):
         if self.name is None:
@@ -174,7 +184,11 @@ class _Scanner:
         operations = None
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
-        self.blocks.append(Block(self.name, self.values, operations, self.sites, ()))
+        atoms = None
+        if self.sites is not None and FORMULA_TAG not in self.values:
+            plan, body = self.atom_loop
+            atoms = atoms_in(body, plan)
+        self.blocks.append(Block(self.name, self.values, operations, self.sites, (), atoms))
 
     def _pair(self, name, value):
         values = self.values
@@ -255,6 +269,7 @@ class _Scanner:
                 self.operations[tag] = operations
         if plan.sites is not None and self.sites is None:
             self.sites = sites_in(body, plan.width, *plan.sites)
+            self.atom_loop = (plan, body)
         for tag, column in plan.scalars:
             given = (v for v in tokens_in(body, plan.width)[column :: plan.width] if v not in NULLS)
             self._pair(tag, next(given, b"?"))

@@ -8,6 +8,7 @@ from crystalml.io._blocks import LONGEST_LIST, are_triplets, is_disordered, oper
 from crystalml.io._limits import check_words
 from crystalml.io._remember import remember
 from crystalml.io._tags import (
+    ATOM_TAGS,
     CELL_TAGS,
     DISORDER_TAG,
     FAMILY_MARKS,
@@ -44,6 +45,7 @@ class LoopPlan(NamedTuple):
     sites: tuple | None  # columns of name, occupancy and disorder group (None: no such column)
     scalars: tuple  # (tag, column)
     families: tuple  # (mark, column)
+    atoms: tuple  # (tag, column)
 
 
 @remember(4096, longest=_LONGEST_HEADER)
@@ -67,6 +69,7 @@ def loop_plan(header):
         sites=None if named is None else sites,
         scalars=tuple((tag, columns[tag]) for tag in columns if tag in SCALAR_TAGS),
         families=tuple((tag, columns[tag]) for tag in columns if tag in FAMILY_MARKS),
+        atoms=tuple((tag, columns[tag]) for tag in columns if tag in ATOM_TAGS),
     )
 
 
@@ -95,6 +98,12 @@ def sites_in(body, width, named, occupancy, group):
     occupancies = () if occupancy is None else tokens[occupancy::width]
     groups = () if group is None else tokens[group::width]
     return count, is_disordered(occupancies, groups)
+
+
+def atoms_in(body, plan):
+    """Raw values of what tells the formula, by tag."""
+    tokens = tokens_in(body, plan.width)
+    return {tag: tuple(tokens[column :: plan.width]) for tag, column in plan.atoms}
 
 
 def tokens_in(body, width):

@@ -12,7 +12,7 @@ flagged unless another source confirms it.
 """
 
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gemmi
 
@@ -124,3 +124,34 @@ def _number_setting(number):
 def _multiplicity(setting):
     """General positions in the cell of a setting; NaN where its operations are not known."""
     return len(gemmi.symops_from_hall(setting.hall)) if setting.hall else float("nan")
+
+
+def operations_of_symbol(source, *, hall, hermann_mauguin, number, gamma):
+    """Operations by the symbol or number that decided on the space group, as a list of gemmi.Op.
+
+    Where the symbol leaves the axes of a rhombohedral lattice open, the angle `gamma` of the cell
+    tells them.
+    """
+    setting: Any  # never None: the group was found by the same symbol
+    if source == "Hall":
+        return _operations_of_hall(find_spacegroup(hall, notation="hall").hall)  # type: ignore[union-attr]
+    reference = gemmi.get_spacegroup_reference_setting(number)
+    setting = find_spacegroup(hermann_mauguin if source == "Hermann-Mauguin" else reference.xhm())
+    if setting.qualifier == "H" and abs(gamma - 120.0) > 1.0:
+        setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
+    return _operations_of_hall(setting.hall)
+
+
+def operations_of_list(operations):
+    """Operations of an Operations object, as a list of gemmi.Op; None if gemmi cannot read them."""
+    if operations.setting is not None and operations.setting.hall:
+        return _operations_of_hall(operations.setting.hall)
+    try:
+        return [gemmi.Op(text) for text in operations.texts]
+    except (RuntimeError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _operations_of_hall(hall):
+    return list(gemmi.symops_from_hall(hall))
