@@ -114,9 +114,11 @@ def test_without_symmetry_multiplicities_are_needed():
         "_space_group_IT_number 225\n",
         "loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\nx,1/2+y,1/2+z\n1/2+x,y,1/2+z\n1/2+x,1/2+y,z\n",
         # Of no table: a cell that is shifted by a sixteenth.
-        "loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\n1/8-x,1/8-y,1/8-z\n"
-        "x,1/2+y,1/2+z\n1/8-x,5/8-y,5/8-z\n1/2+x,y,1/2+z\n5/8-x,1/8-y,5/8-z\n"
-        "1/2+x,1/2+y,z\n5/8-x,5/8-y,1/8-z\n",
+        (
+            "loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\n1/8-x,1/8-y,1/8-z\n"
+            "x,1/2+y,1/2+z\n1/8-x,5/8-y,5/8-z\n1/2+x,y,1/2+z\n5/8-x,1/8-y,5/8-z\n"
+            "1/2+x,1/2+y,z\n5/8-x,5/8-y,1/8-z\n"
+        ),
     ],
     ids=["H-M", "Hall", "number", "operations", "unlisted operations"],
 )

@@ -104,7 +104,7 @@ class _Scanner:
         self.line_first = -1  # where the first word of that line begins; -1: not looked for
         self.blocks = []
         self.name, self.values, self.operations, self.sites = None, {}, {}, None
-        self.atom_loop = None  # plan and values of the loop that the sites were counted in
+        self.atom_loop: Any = None  # plan and values of the loop that the sites were counted in
 
     def scan(self):
         """Walk the keywords and wanted tags."""
