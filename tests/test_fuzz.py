@@ -35,7 +35,9 @@ def test_corpus(fuzz, targets, path):
     assert fuzz.run_limited(target.check, path.read_bytes())
 
 
-@pytest.mark.parametrize(("name", "n_inputs"), [("cif", 100), ("formula", 300), ("model", 60)])
+@pytest.mark.parametrize(
+    ("name", "n_inputs"), [("cif", 100), ("gemmi", 300), ("formula", 300), ("model", 60)]
+)
 def test_some_inputs(fuzz, targets, name, n_inputs):
     outcomes = set()
     for number in range(n_inputs):
@@ -62,6 +64,15 @@ def test_wrong_answers_are_noticed(targets, monkeypatch):
     monkeypatch.setattr("crystalml.crystallography.parse_formula", lambda text: {"Na": 1.0})
     with pytest.raises(Exception, match="differ"):
         targets["formula"].check(b"NaCl")
+
+
+def test_silent_differences_from_gemmi_are_noticed(targets, monkeypatch):
+    target = targets["gemmi"]
+    halite = target.seeds[len(list((CORPUS / "gemmi").glob("*")))]
+    assert target.check(halite) == "equal"
+    monkeypatch.setattr("crystalml.io._scan.sites_in", lambda *_: (1, False))
+    with pytest.raises(Exception, match="n_sites"):
+        target.check(halite + b"Cl2 .25 1\n")
 
 
 def test_effects_of_loading_are_noticed(targets, monkeypatch, tmp_path):

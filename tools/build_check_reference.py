@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
+from scipy import sparse
+from scipy.optimize import linprog, nnls
 
 from crystalml.crystallography import ELEMENTS, chemical_system, parse_formulas
 from crystalml.crystallography._wyckoff import wyckoff_multiplicities
@@ -28,18 +29,23 @@ from crystalml.datasets import load_cod_inorganic
 from crystalml.io import check_table, read_cifs
 from crystalml.io._check._flags import CHECK_FLAGS
 from crystalml.io._check._reference import check_reference, read_reference
-from crystalml.io._check._volume import formula_volumes, salts
+from crystalml.io._check._volume import MUCH, SOME, formula_volumes, salts, smallest_volumes
 
 ABOUT = (
     "Measured by tools/build_check_reference.py on entries of the Crystallography Open Database "
-    "(public domain). volumes: of an atom in Å^3, by non-negative least squares. limits: of "
-    "abs(ln(volume / sum of volumes of atoms)). rates: share of rows with a flag. tails: "
-    "exponents of the fall of that share with the deviation. multiplicities: of the Wyckoff "
+    "(public domain). volumes: of an atom in Å^3, by non-negative least squares. floors: the same "
+    "by quantile regression, so that 5 % of the crystals have less. densest: smallest but one "
+    "volume per atom of each element alone. limits: of ln(volume / sum of volumes) for "
+    "volume_too_large, of ln(sum of floors / volume) for volume_too_small. rates: share of rows "
+    "with a flag. tails: exponents of the fall of that share with the deviation. "
+    "multiplicities: of the Wyckoff "
     "positions of each space group in its reference setting (rhombohedral: hexagonal axes), "
     "those without free coordinates and those with."
 )
 ANIONS = ("N", "O", "F", "S", "Cl", "Se", "Br", "I")
 SALT_FRACTION = 0.25
+FLOOR_SHARE = 0.05
+DENSEST = {"C": 5.674}  # diamond, a = 3.567 Å; the data have no row of carbon alone
 FEWEST_IN_KIND, FEWEST = 20, 5
 PLAUSIBLE_RATIOS = (0.7, 1.4)
 # Shares of reference rows beyond the limits; crystals with voids are sound, and not rare.
@@ -57,7 +63,7 @@ def remainders(formulas):
 
 
 def fit_volumes(amounts, volumes, is_salt, is_good):
-    """Fit volumes of atoms, shape (2, 118): alloys and salts apart where both are known."""
+    """Fit volumes and floors of atoms, each of shape (2, 118): alloys and salts apart."""
     entries = np.array(
         [((amounts > 0) & kind[:, None]).sum(axis=0) for kind in (~is_salt, is_salt)]
     )
@@ -73,24 +79,57 @@ def fit_volumes(amounts, volumes, is_salt, is_good):
         fitted[used] = nnls(design[kept][:, used], np.ones(kept.sum()), maxiter=10_000)[0]
         ratios = design @ np.nan_to_num(fitted)
         kept = is_good & (ratios > PLAUSIBLE_RATIOS[0]) & (ratios < PLAUSIBLE_RATIOS[1])
-    both = fitted.reshape(2, -1)
-    both[1, ~apart] = both[0, ~apart]
-    both[:, entries.sum(axis=0) < FEWEST] = np.nan
-    return both
+    found = []
+    for both in (fitted.reshape(2, -1), fit_floors(design[is_good]).reshape(2, -1)):
+        both[1, ~apart] = both[0, ~apart]
+        both[:, entries.sum(axis=0) < FEWEST] = np.nan
+        found.append(both)
+    # Where an element was never seen in one kind of compound, there is no floor for it either.
+    found[1][np.isnan(found[0])] = np.nan
+    return found
+
+
+def fit_floors(design):
+    """Fit volumes of atoms whose sum is more than the volume in a share of the rows.
+
+    Quantile regression (Koenker and Bassett, Econometrica 46 (1978) 33) as a linear program: what
+    is left of each volume costs `FLOOR_SHARE`, what it lacks costs the rest.
+    """
+    used = design.any(axis=0)
+    matrix = sparse.csr_array(design[:, used])
+    n_rows, n_used = matrix.shape
+    costs = np.repeat([0.0, FLOOR_SHARE, 1.0 - FLOOR_SHARE], [n_used, n_rows, n_rows])
+    left = sparse.eye_array(n_rows)
+    equations = sparse.hstack([matrix, left, -left]).tocsc()
+    found = linprog(costs, A_eq=equations, b_eq=np.ones(n_rows), method="highs")
+    floors = np.full(design.shape[1], np.nan)
+    floors[used] = found.x[:n_used]
+    return floors
+
+
+def densest_elements(frame):
+    """Smallest but one volume per atom of each element alone, by symbol; one alone may be wrong."""
+    alone = frame[frame["formula"].isin(ELEMENTS)]
+    per_atom = (alone["volume"] / alone["n_atoms"]).groupby(alone["formula"])
+    found = {symbol: v.nsmallest(2).iloc[-1] for symbol, v in per_atom if len(v) > 1}
+    return DENSEST | {symbol: round(float(volume), 3) for symbol, volume in found.items()}
 
 
 def volume_model(frame):
-    """Volumes by kind and symbol, fitted to the ordered rows of `frame`."""
+    """Volumes and floors by kind and symbol, fitted to the ordered rows of `frame`."""
     formulas = parse_formulas(frame["formula"])
     is_salt = salts(formulas.amounts, np.isin(ELEMENTS, ANIONS), SALT_FRACTION)
     amounts = formulas.amounts.toarray()
     amounts *= (frame["n_atoms"].to_numpy() / amounts.sum(axis=1))[:, None]
     good = (frame["ordered"] & frame["cell_matches_spacegroup"]).to_numpy()
     fitted = fit_volumes(amounts, frame["volume"].to_numpy(), is_salt, good)
-    return {
-        kind: {s: round(v, 3) for s, v in zip(ELEMENTS, row, strict=True) if not math.isnan(v)}
-        for kind, row in zip(("alloy", "salt"), fitted, strict=True)
-    }
+    return [
+        {
+            kind: {s: round(v, 3) for s, v in zip(ELEMENTS, row, strict=True) if not math.isnan(v)}
+            for kind, row in zip(("alloy", "salt"), both, strict=True)
+        }
+        for both in fitted
+    ]
 
 
 def tail_exponent(excess):
@@ -121,22 +160,28 @@ def _compact(text):
 
 def measure_limits(content, frame, folds, target):
     """Set the limits so that the wanted share of ordered rows lies beyond, out of fold."""
-    residuals = []
+    residuals, crowding = [], []
     for fold in np.unique(folds):
-        fitted = volume_model(frame[folds != fold])
-        reference = read_reference(content | {"volumes": fitted})
+        volumes, floors = volume_model(frame[folds != fold])
+        densest = densest_elements(frame[folds != fold])
+        fitted = {"volumes": volumes, "floors": floors, "densest": densest}
+        reference = read_reference(content | fitted)
         left_out = frame[(folds == fold) & frame["ordered"]]
         amounts = parse_formulas(left_out["formula"]).amounts
         per_atom = left_out["volume"] / left_out["n_atoms"] * amounts.sum(axis=1)
         residuals.append(np.log(per_atom / formula_volumes(amounts, reference)).dropna())
+        crowding.append(np.log(smallest_volumes(amounts, reference) / per_atom).dropna())
     residuals = pd.concat(residuals)
-    low = residuals.quantile(TAIL_SHARES["volume_too_small"])
+    crowding = pd.concat(crowding)
+    low = crowding.quantile(1.0 - TAIL_SHARES["volume_too_small"])
     high = residuals.quantile(1.0 - TAIL_SHARES["volume_too_large"])
     content["limits"] = {
-        "volume_too_small": round(float(-low), 3),
+        "volume_too_small": round(float(low), 3),
         "volume_too_large": round(float(high), 3),
     }
     write(content, target)
+    both = np.minimum(crowding / low, -residuals / SOME)  # elements alone are too few to matter
+    return float((np.maximum(both, -residuals / MUCH) >= 1.0).mean())
 
 
 def measure_rates(content, frame, cifs, target):
@@ -158,9 +203,12 @@ def build(archive, target):
     folds = remainders(frame["formula"])
     frame, folds = frame[np.isin(folds, (1, 2, 3))], folds[np.isin(folds, (1, 2, 3))]
     cifs = read_cifs(archive)
+    # Files without a formula are mostly idealised structures, and tell little of slips.
+    cifs = cifs[~cifs["flags"].str.contains("formula_from_sites")]
     readable = parse_formulas(cifs["formula"], on_error="report").is_valid
     cifs = cifs[readable & (cifs["status"] != "error").to_numpy()]
     cifs = cifs[np.isin(remainders(cifs["formula"]), (1, 2, 3))]
+    volumes, floors = volume_model(frame)
     content = {
         "about": ABOUT,
         "anions": list(ANIONS),
@@ -168,12 +216,17 @@ def build(archive, target):
         "limits": dict.fromkeys(TAIL_SHARES, 0.5),
         "rates": dict.fromkeys(CHECK_FLAGS, 0.01),
         "tails": {},
-        "volumes": volume_model(frame),
+        "volumes": volumes,
+        "floors": floors,
+        "densest": densest_elements(frame),
         "multiplicities": {number: wyckoff_multiplicities(number) for number in range(1, 231)},
     }
     write(content, target)
-    measure_limits(content, frame, folds, target)
+    too_small = measure_limits(content, frame, folds, target)
     measure_rates(content, frame, cifs, target)
+    # The rows that the floors were fitted to are crowded less often than others.
+    content["rates"]["volume_too_small"] = round(too_small, 6)
+    write(content, target)
     print(pd.Series(content["rates"]).to_string(), content["limits"], content["tails"], sep="\n")
 
 

@@ -2,8 +2,9 @@
 
 Run from the root of the repository::
 
-    python tools/fuzz.py --inputs 100000                # all three, a third each
+    python tools/fuzz.py --inputs 100000                # all four, a quarter each
     python tools/fuzz.py --inputs 20000 --targets cif   # one of them
+    python tools/fuzz.py --inputs 200000 --targets gemmi  # the reader against plain gemmi
     python tools/fuzz.py --replay tests/fuzz_corpus     # only what was found before
 
 Each input follows from its target, the seed and its number. It fails where anything but the

@@ -48,7 +48,7 @@ TABLE_COLUMNS = {
     "spacegroup_source": Column(_TEXT, None, "tag the number was derived from"),
     "crystal_system": Column(_TEXT, None, "crystal system of the space group"),
     "bravais_lattice": Column(_TEXT, None, "Bravais lattice of the space group (Pearson letters)"),
-    "formula": Column(_TEXT, None, "chemical formula (sum) as reported"),
+    "formula": Column(_TEXT, None, "chemical formula (sum) as reported, else from the atom sites"),
     "formula_units": Column(_NUMBER, None, "formula units in the cell, Z"),
     "z_prime": Column(_NUMBER, None, "formula units in the asymmetric unit, Z'"),
     "n_sites": Column(_INTEGER, None, "atom sites listed"),

@@ -4,51 +4,18 @@ Every file is compared as it is, and a sample after rewriting that changes no me
 """
 
 import itertools
-import math
 import re
 import tarfile
-from functools import cache
 
 import gemmi
 import pytest
+from tools._plain_gemmi import differences, group_number, listed_operations, look_up
 
 from crystalml.io import read_cifs
 from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS
 
 EVERY = {"cifs_cod.tar.xz": 13, "cifs_3dsc.tar.xz": 211}  # which files are rewritten
-
-CELL = {
-    "a": "_cell_length_a",
-    "b": "_cell_length_b",
-    "c": "_cell_length_c",
-    "alpha": "_cell_angle_alpha",
-    "beta": "_cell_angle_beta",
-    "gamma": "_cell_angle_gamma",
-}
-NUMBERS = {
-    **{name: [tag] for name, tag in CELL.items()},
-    "volume": ["_cell_volume"],
-    "formula_units": ["_cell_formula_units_Z"],
-    "temperature": ["_cell_measurement_temperature", "_diffrn_ambient_temperature"],
-    "pressure": ["_cell_measurement_pressure", "_diffrn_ambient_pressure"],
-    "wavelength": ["_diffrn_radiation_wavelength", "_cell_measurement_wavelength"],
-    "density": ["_exptl_crystal_density_diffrn"],
-    "year": ["_journal_year", "_citation_year"],
-}
-TEXTS = {
-    "spacegroup_hm": [
-        "_space_group_name_H-M_alt",
-        "_symmetry_space_group_name_H-M",
-        "_space_group_name_H-M_full",
-    ],
-    "spacegroup_hall": ["_space_group_name_Hall", "_symmetry_space_group_name_Hall"],
-    "formula": ["_chemical_formula_sum"],
-    "mineral": ["_chemical_name_mineral"],
-    "chemical_name": ["_chemical_name_systematic", "_chemical_name_common"],
-    "doi": ["_journal_paper_doi"],
-}
-OPERATIONS = ["_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz"]
 
 
 def archive_members(path):
@@ -59,76 +26,8 @@ def archive_members(path):
                 yield member.name.removeprefix("./"), archive.extractfile(member).read()
 
 
-def look_up(data):
-    """Look the table's columns up in the sole block of `data` with plain gemmi."""
-    block = gemmi.cif.read_string(data).sole_block()
-    found = {name: _number(block, tags) for name, tags in NUMBERS.items()}
-    found |= {name: _text(block, tags) for name, tags in TEXTS.items()}
-    labels = block.find_loop("_atom_site_label")
-    found["n_sites"] = len(labels)
-    found["is_disordered"] = _is_disordered(block)
-    return found
-
-
-def listed_operations(data):
-    """Symmetry operations of the sole block, as a tuple of texts."""
-    block = gemmi.cif.read_string(data).sole_block()
-    found = (block.find_loop(tag) for tag in OPERATIONS)
-    return next((tuple(map(gemmi.cif.as_string, loop)) for loop in found if loop), ())
-
-
-@cache
-def group_number(operations):
-    """Space group of the operations where gemmi's table lists their setting, else None."""
-    try:
-        group = gemmi.GroupOps([gemmi.Op(text) for text in operations])
-    except RuntimeError:  # a translation of 29/40
-        return None
-    group = gemmi.find_spacegroup_by_ops(group)
-    return group.number if group else None
-
-
-def same(ours, theirs):
-    """Compare two values, where all kinds of missing are the same."""
-    if theirs is None or (isinstance(theirs, float) and math.isnan(theirs)):
-        return ours is None or ours != ours
-    return ours == theirs
-
-
-def _values(block, tag):
-    value = block.find_value(tag)
-    return [value] if value is not None else list(block.find_loop(tag))
-
-
-def _number(block, tags):
-    for tag in tags:
-        for raw in _values(block, tag):
-            value = gemmi.cif.as_number(raw)
-            if not math.isnan(value):
-                return value
-    return math.nan
-
-
-def _text(block, tags):
-    for tag in tags:
-        for raw in _values(block, tag):
-            text = " ".join(gemmi.cif.as_string(raw).split())
-            if text not in ("", "?", "."):
-                return text
-    return None
-
-
-def _is_disordered(block):
-    groups = (raw for raw in block.find_loop("_atom_site_disorder_group"))
-    if any(not gemmi.cif.is_null(raw) for raw in groups):
-        return True
-    return any(gemmi.cif.as_number(raw) < 0.999 for raw in block.find_loop("_atom_site_occupancy"))
-
-
-def differences(ours, theirs):
-    """Columns in which a record differs from plain look-ups."""
-    return {name: (ours[name], value) for name, value in theirs.items()
-            if not same(ours[name], value)}  # fmt: skip
+def sole_block(data):
+    return gemmi.cif.read_string(data).sole_block()
 
 
 @pytest.mark.parametrize("archive", sorted(EVERY))
@@ -141,8 +40,8 @@ def test_every_file_reads_as_with_plain_gemmi(shared_data, archive):
     different, n_files = {}, 0
     for name, data in archive_members(path):
         n_files += 1
-        found = differences(records[f"{path}/{name}"], look_up(data))
-        operations = listed_operations(data)
+        found = differences(records[f"{path}/{name}"], look_up(sole_block(data)))
+        operations = listed_operations(sole_block(data))
         expected = group_number(operations) if len(operations) > 1 else None
         if expected is not None and records[f"{path}/{name}"]["spacegroup_number"] != expected:
             found["spacegroup_number"] = expected
@@ -225,7 +124,7 @@ def sample(shared_data):
         itertools.islice(archive_members(shared_data / archive), 0, None, step)
         for archive, step in EVERY.items()
     ]
-    return [(name, data, look_up(data)) for name, data in itertools.chain(*members)]
+    return [(name, data, look_up(sole_block(data))) for name, data in itertools.chain(*members)]
 
 
 @pytest.mark.parametrize("way", sorted(REWRITE))

@@ -260,6 +260,39 @@ def test_sodium_nitride_and_missing_values():
     assert check.rows.loc[1, "n_checks"] == 0
 
 
+DENSE = {  # measured cells of compounds that are denser than their elements mostly are
+    "diamond": ["C", 227, 3.567, 3.567, 3.567, 90, 90, 90, 8],
+    "pyrite": ["FeS2", 205, 5.418, 5.418, 5.418, 90, 90, 90, 12],
+    "stishovite": ["SiO2", 136, 4.179, 4.179, 2.665, 90, 90, 90, 6],
+    "lithium hydride": ["LiH", 225, 4.083, 4.083, 4.083, 90, 90, 90, 8],
+    "cubic boron nitride": ["BN", 216, 3.615, 3.615, 3.615, 90, 90, 90, 8],
+    "titanium hydride": ["TiH2", 225, 4.454, 4.454, 4.454, 90, 90, 90, 12],
+}
+
+
+def test_dense_crystals_are_not_crowded_unless_their_unit_is_wrong():
+    columns = ["formula", "spacegroup_number", *CELL, "n_atoms"]
+    table = pd.DataFrame(list(DENSE.values()), index=list(DENSE), columns=columns)
+    assert check_table(table).counts["volume_too_small"] == 0
+    for factor in (0.1, 0.8):
+        smaller = table.assign(**{name: table[name] * factor for name in CELL[:3]})
+        assert check_table(smaller).counts["volume_too_small"] == len(DENSE)
+
+
+def test_false_alarms_and_planted_errors_of_the_volume(shared_data):
+    """Published cells, and the same with edges in nm or 10 % too short."""
+    path = shared_data / "cod_cells.csv.gz"
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    found = {}
+    for factor in (1.0, 0.9, 0.1):
+        cells = table.assign(**{name: table[name] * factor for name in CELL[:3]})
+        cells["volume"] *= factor**3
+        found[factor] = check_table(cells, flags=["volume_too_small"]).counts.iloc[0] / len(table)
+    assert found[1.0] < 0.0097  # what it was with one limit for all elements
+    assert found[0.9] > 0.5
+    assert found[0.1] > 0.999
+
+
 def test_an_empty_table():
     check = check_table(row().iloc[:0])
     assert len(check.rows) == len(check.suspects) == check.counts.sum() == 0

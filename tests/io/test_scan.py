@@ -97,6 +97,31 @@ def test_random_layouts_read_as_with_gemmi(text):
 PLAIN = b"data_x\n_cell_length_a 5\n_note\n;\n_cell_length_a 9\n;\n_cell_volume\n 3 # c\n_z 'a b'\n"
 
 
+@pytest.mark.parametrize(
+    "word", ["loop_N4", "Global_1", "stop_2", "LOOP_'", "loop__x", "loop_#", "stop_"]
+)
+@pytest.mark.parametrize("layout", ["Na1 1\n{} 0.5\nCl3 0.5\n", " {} 1\nNa1\t{}\n", "{} 1"])
+def test_only_whole_words_are_reserved(word, layout):
+    """A site may have a name that begins with a keyword; gemmi says what it is."""
+    head = "data_x\nloop_\n_atom_site_label\n_atom_site_occupancy\n"
+    text = (head + layout.format(word, word)).encode()
+    scanned = scan_blocks(text)
+    try:
+        expected = gemmi_blocks(text)
+    except (ValueError, RuntimeError):
+        expected = None
+    assert scanned == expected or scanned is None
+    if "#" not in word and word != "stop_":
+        assert expected[0].sites[0] == layout.count("\n") or layout.count("\n") == 0
+        assert scanned == expected or word in ("Global_1", "stop_2")
+
+
+def test_a_loop_may_have_a_comment_glued_to_its_keyword():
+    text = b"data_x\nloop_#c\n_x\n_cell_volume 1\n2\n"  # two tags, two values
+    assert scan_blocks(text) is None
+    assert gemmi_blocks(text)[0].values == {"_cell_volume": b"2"}
+
+
 def test_plain_files_are_not_in_doubt():
     (block,) = scan_blocks(PLAIN)
     assert block.values == {"_cell_length_a": b"5", "_cell_volume": b"3"}

@@ -22,6 +22,7 @@ from crystalml.exceptions import SpaceGroupError
 
 # Some files number their operations inside the text: "1 x,y,z", "(2) -x,-y,-z".
 _LEADING_COUNT = re.compile(r"^\(?\d+\)?[\s:]+(?=[-+xyz.\d])")
+_LONGEST_KEPT = 16_384  # characters of a list that is remembered
 _IDENTITY = gemmi.Op("x,y,z")
 _TERM = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)?(?:/(\d+))?\*?([xyz]?)")
 
@@ -66,12 +67,12 @@ def spacegroup_from_operations(operations: Iterable[str]) -> SpaceGroupSetting |
             f"spacegroup_from_operations: operations is the string {operations!r}, must be a "
             "sequence of strings, one for each operation; split it first."
         )
-    return _from_texts(tuple(operations))
+    texts = tuple(operations)
+    return (_known if sum(map(len, texts)) <= _LONGEST_KEPT else _from_texts)(texts)
 
 
-@lru_cache(maxsize=4096)
 def _from_texts(texts):
-    """Look up a tuple of coordinate triplets; most files share few lists, so remember them."""
+    """Look up a tuple of coordinate triplets."""
     if not texts:
         return None
     plain = [_LEADING_COUNT.sub("", text.strip(" \t\r\n'\";,").lower()) for text in texts]
@@ -81,6 +82,9 @@ def _from_texts(texts):
         # How gemmi says that a text is no triplet, that a translation is no multiple of 1/24,
         # or that the operations generate no end.
         return _setting_of_rounded(plain)
+
+
+_known = lru_cache(maxsize=4096)(_from_texts)  # most files share few lists
 
 
 def _parsed(text):

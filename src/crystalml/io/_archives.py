@@ -9,7 +9,14 @@ import tarfile
 import zipfile
 from typing import Any
 
-from crystalml.io._source import READ_ERRORS, Member, Source, reason
+from crystalml.io._source import (
+    READ_ERRORS,
+    Member,
+    Source,
+    member_name,
+    open_regular,
+    reason,
+)
 from crystalml.io._unpack import (
     FileTooLargeError,
     ForwardFile,
@@ -42,7 +49,7 @@ def is_cif_name(name):
 def _tar_members(path, max_size):
     """Yield the CIFs of a tar archive."""
     try:
-        with open(path, "rb") as raw, open_unpacked(raw) as unpacked:
+        with open_regular(path) as raw, open_unpacked(raw) as unpacked:
             is_packed = unpacked is not raw
             end = None if is_packed else os.fstat(raw.fileno()).st_size
             stream: Any = (ForwardFile if is_packed else GuardedFile)(unpacked, max_size)
@@ -118,7 +125,7 @@ def _field(buf):
 def _zip_members(path, max_size):
     """Yield the CIFs of a zip archive; a damaged member does not hide the others."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as raw, zipfile.ZipFile(raw) as archive:
             for member in archive.infolist():
                 if member.is_dir() or not is_cif_name(member.filename):
                     continue
@@ -149,4 +156,4 @@ def _unzipped(archive, member, source, max_size):
 
 
 def _source(archive, name):
-    return Source(f"{archive}/{name.removeprefix('./')}", path=archive)
+    return Source(member_name(archive, name), path=archive)

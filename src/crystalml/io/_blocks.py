@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from crystalml.crystallography import spacegroup_from_operations
 from crystalml.crystallography._site_expansion import FULL_OCCUPANCY
+from crystalml.io._remember import remember
 from crystalml.io._tags import (
+    ATOM_TAGS,
     CELL_TAGS,
     DISORDER_TAG,
     FAMILY_MARKS,
+    FORMULA_TAG,
     OCCUPANCY_TAG,
     OPERATION_TAGS,
     SCALAR_TAGS,
@@ -19,6 +22,10 @@ from crystalml.io._tags import (
 from crystalml.io._values import NULLS, is_null, number, text
 
 _COMMAS = 2  # in a coordinate triplet, x,y,z
+# A group has 192 operations at most, in a multiplied cell some more. To identify a list takes a
+# time that grows with its square.
+_MOST_OPERATIONS = 1536
+LONGEST_LIST = 16_384  # bytes of a list of operations that is remembered
 
 
 class Block(NamedTuple):
@@ -29,25 +36,35 @@ class Block(NamedTuple):
     operations: "Operations | None"
     sites: tuple | None  # (number of sites, is disordered)
     flags: tuple
+    atoms: dict | None = None  # canonical tag -> raw values; only where there is no formula
 
 
 class Operations:
     """The symmetry operations of a file; one object per distinct list, so a cheap key."""
 
-    __slots__ = ("count", "identity_only", "repaired", "setting")
+    __slots__ = ("count", "identity_only", "repaired", "setting", "texts")
 
     def __init__(self, tokens):
-        texts, self.repaired = _operation_texts(tokens)
+        self.texts, self.repaired = _operation_texts(tokens)
+        texts = self.texts
         distinct = {operation.replace(" ", "").replace("+", "").lower() for operation in texts}
         self.count = len(distinct)
         self.identity_only = distinct == {"x,y,z"}
-        self.setting = spacegroup_from_operations(texts)
+        is_list = self.count <= _MOST_OPERATIONS
+        self.setting = spacegroup_from_operations(texts) if is_list else None
 
 
-@lru_cache(maxsize=4096)
 def operations_of(tokens):
     """Operations of a tuple of raw values, or None if all are missing."""
+    is_short = sum(map(len, tokens)) <= LONGEST_LIST
+    return (_known_operations if is_short else _read_operations)(tokens)
+
+
+def _read_operations(tokens):
     return None if all(map(is_null, tokens)) else Operations(tokens)
+
+
+_known_operations = lru_cache(maxsize=4096)(_read_operations)
 
 
 def are_triplets(tokens):
@@ -63,6 +80,8 @@ class BlockBuilder:
         self.values = {}
         self.operations = {}
         self.sites = None
+        self.atoms = None
+        self.single_atom = {}  # an atom that is given without a loop
         self.flags = []
 
     def add_pair(self, tag, value):
@@ -70,6 +89,8 @@ class BlockBuilder:
         name = canonical_tag(tag)
         if name is not None:
             self._add_column(name, [value])
+            if name in ATOM_TAGS:
+                self.single_atom.setdefault(name, (value,))
             if name in SITE_TAGS and not is_null(value):
                 self.add_sites(1, [], [])
 
@@ -102,7 +123,10 @@ class BlockBuilder:
         operations = next(found, None)
         if operations is not None and operations.repaired:
             self.flag("unquoted_value")
-        return Block(self.name, self.values, operations, self.sites, tuple(self.flags))
+        atoms = None
+        if self.sites is not None and FORMULA_TAG not in self.values:
+            atoms = self.atoms or self.single_atom
+        return Block(self.name, self.values, operations, self.sites, tuple(self.flags), atoms)
 
     def _add_column(self, name, column):
         if name in OPERATION_TAGS:
@@ -133,6 +157,8 @@ class BlockBuilder:
             return
         if len(named) == 1 and is_null(named[0]):
             return  # an empty template
+        if self.sites is None:
+            self.atoms = {tag: tuple(columns[tag]) for tag in columns if tag in ATOM_TAGS}
         self.add_sites(len(named), columns.get(OCCUPANCY_TAG, []), columns.get(DISORDER_TAG, []))
 
 
@@ -141,7 +167,7 @@ def is_disordered(occupancies, groups):
     return any(map(_is_partial, set(occupancies))) or not NULLS.issuperset(groups)
 
 
-@lru_cache(maxsize=8192)
+@remember(8192)
 def _is_partial(occupancy):
     """Tell whether a raw occupancy is below 1; a missing one is 1 by definition."""
     found = number(occupancy)

@@ -1,7 +1,11 @@
 """Files in chunks, and a function of each chunk run by whatever backend joblib has."""
 
+import os
 import sys
+import threading
+import time
 from collections import deque
+from functools import cache
 from itertools import chain, islice
 
 import joblib
@@ -17,6 +21,8 @@ _SERIAL_CHUNKS = 4
 # At the end of a window workers wait for one another. What is done waits in memory, for the one
 # who asked, for as long as a whole window at worst.
 _CHUNKS_AHEAD, _CHUNKS_ON_DASK, _CHUNKS_IN_WINDOW, _CHUNKS_IN_LIST = 2, 4, 64, 8  # per worker
+
+_SECONDS_BETWEEN_LOOKS = 0.5  # of a worker, whether its parent is still there
 
 
 def read_in_chunks(sources, n_jobs, *, read):
@@ -80,10 +86,11 @@ def _run_in_windows(function, first, chunks, n_jobs):
         batch_size=1,  # larger ones would hold back what is done, and hold more in memory
         pre_dispatch=_CHUNKS_AHEAD * n_workers,
     )
+    there = _EndsWithParent(function)
     window = (_CHUNKS_IN_WINDOW if has_generators else _CHUNKS_IN_LIST) * n_workers
     while True:
         some = _Some(chunks, window)
-        results = run(joblib.delayed(function)(chunk) for chunk in some)
+        results = run(joblib.delayed(there)(chunk) for chunk in some)
         yield from map(function, emptied(first))
         yield from results
         if some.is_last():
@@ -148,6 +155,38 @@ class _Some:
         """Yield the items that were not taken; raises what the iterator raised."""
         if not self.is_last():
             yield from self._items
+
+
+class _EndsWithParent:
+    """Call a function in a worker process that ends when the process that made it is gone.
+
+    A process that is killed cannot end its workers: they would wait for work, and hold their
+    memory, for minutes or for ever.
+    """
+
+    def __init__(self, function):
+        self._function, self._parent = function, os.getpid()
+
+    def __call__(self, chunk):
+        _watch(self._parent)
+        return self._function(chunk)
+
+
+@cache
+def _watch(parent):
+    """Start to watch the parent, once in a process, where this is a child of it.
+
+    It is not with threads, nor with workers that others have started. On Windows the number of
+    the parent stays when that is gone, so that nothing is noticed.
+    """
+    if os.getppid() == parent:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent):
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(1)  # at once: there is nobody to whom anything could be handed
 
 
 class _CountAnd:

@@ -79,7 +79,10 @@ def _blank_oversized(columns):
             rows = [n for n, v in enumerate(values) if v is not None and abs(v) > LARGEST_INTEGER]
             if rows:
                 oversized[rows] = True
-                columns[name] = [None if n in rows else v for n, v in enumerate(values)]
+                kept = list(values)
+                for row in rows:
+                    kept[row] = None
+                columns[name] = kept
     return oversized
 
 

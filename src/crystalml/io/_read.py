@@ -1,5 +1,6 @@
 """From the bytes of one file to its records: the one place that decides what a file is."""
 
+from crystalml.io._limits import Allowance
 from crystalml.io._parse import parse_blocks
 from crystalml.io._record import error_record, has_cell, record_of
 
@@ -19,9 +20,16 @@ _SIGNATURES = {
 
 
 def read_records(data, source):
-    """Rows of one file: one per block with a cell, else a single one that says why not."""
-    blocks, flags = parse_blocks(data)
-    records = [record_of(block, source, file_flags=flags) for block in blocks if has_cell(block)]
+    """Rows of one file: one per block with a cell, else a single one that says why not.
+
+    Raises FileLimitError where it takes more than one file may.
+    """
+    allowance = Allowance()
+    blocks, flags = parse_blocks(data, allowance)
+    records = []
+    for block in filter(has_cell, blocks):
+        allowance.check_time()
+        records.append(record_of(block, source, file_flags=flags))
     if records:
         return records
     described = next((block for block in blocks if block.values), None)

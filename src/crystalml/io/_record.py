@@ -7,7 +7,9 @@ from operator import itemgetter
 from typing import Any
 
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS, TABLE_COLUMNS
-from crystalml.io._symmetry import reconcile
+from crystalml.io._remember import remember
+from crystalml.io._site_formula import formula_of_sites, has_places
+from crystalml.io._symmetry import operations_of_list, operations_of_symbol, reconcile
 from crystalml.io._tags import (
     CELL_TAGS,
     MAGNETIC,
@@ -48,6 +50,7 @@ _NUMBER, _HM, _HALL, _GROUP_SOURCE = (
     for name in ("spacegroup_number", "spacegroup_hm", "spacegroup_hall", "spacegroup_source")
 )
 _CELL, _VOLUME = slice(_SLOT["a"], _SLOT["gamma"] + 1), _SLOT["volume"]
+_FORMULA = _SLOT["formula"]
 _GAMMA, _Z, _Z_PRIME = (_SLOT[name] for name in ("gamma", "formula_units", "z_prime"))
 _SITES, _DISORDERED = _SLOT["n_sites"], _SLOT["is_disordered"]
 _RADIATION, _METHOD, _COD_ID, _DOI = (
@@ -89,7 +92,11 @@ def record_of(block, source, *, file_flags=(), error=None):
         record[_COD_ID] = _cod_id(block.name, source)
     if not _PROVENANCE_NAMES.isdisjoint(values):
         _fill_provenance(record, values)
-    _fill_symmetry(record, block, flags)
+    symmetry = _fill_symmetry(record, block, flags)
+    if record[_FORMULA] is None and block.atoms and has_places(block.atoms):
+        _fill_formula(record, block, symmetry, flags)
+    if symmetry is not None:
+        record[_Z_PRIME] = record[_Z] / symmetry.multiplicity
     record[_FLAGS] = ";".join(dict.fromkeys(flags)) if flags else ""
     return tuple(record)  # the garbage collector need not look into tuples of plain values
 
@@ -131,13 +138,13 @@ def _fill_cell(record, values, flags):
 _BAD_NUMBER = object()
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _plain_number(token):
     found = number(token)
     return _BAD_NUMBER if found is None else found[0]
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _integer(token):
     found = number(token)
     if found is None or (found[0] == found[0] and not found[0].is_integer()):
@@ -179,22 +186,48 @@ def _fill_provenance(record, values):
 
 
 def _fill_symmetry(record, block, flags):
-    """Space group and what follows from it."""
+    """Fill in the space group; return what is known of the symmetry, or None."""
     values = block.values
     if MAGNETIC in values or MODULATED in values:
         flags.extend(mark[1:] for mark in (MAGNETIC, MODULATED) if mark in values)
         record[_NUMBER] = None
-        return
+        return None
     found = reconcile(block.operations, record[_HALL], record[_HM], record[_NUMBER])
     record[_NUMBER], record[_GROUP_SOURCE] = found.number, found.source
     flags.extend(found.flags)
-    multiplicity = found.multiplicity
     if found.is_hexagonal_r and record[_GAMMA] != 120:
-        multiplicity /= 3  # the cell is the rhombohedral one
-    record[_Z_PRIME] = record[_Z] / multiplicity
+        return found._replace(
+            multiplicity=found.multiplicity / 3
+        )  # the cell is the rhombohedral one
+    return found
 
 
-@lru_cache(maxsize=4096)
+def _fill_formula(record, block, symmetry, flags):
+    """Take the formula, and Z where it is missing, from the atom sites, or flag that they fail."""
+    if symmetry is not None:
+        operations = _operations(record, block, symmetry.source)
+        record[_FORMULA], record[_Z] = formula_of_sites(
+            block.atoms, record[_CELL], operations, record[_Z]
+        )
+    flags.append("missing_formula" if record[_FORMULA] is None else "formula_from_sites")
+
+
+def _operations(record, block, source):
+    """Symmetry operations by the source that decided on the space group; None if unknown."""
+    if source is None:
+        return None
+    if source == "operations":
+        return operations_of_list(block.operations)
+    return operations_of_symbol(
+        source,
+        hall=record[_HALL],
+        hermann_mauguin=record[_HM],
+        number=record[_NUMBER],
+        gamma=record[_GAMMA],
+    )
+
+
+@remember(4096)
 def radiation_kind(token):
     r"""Kinds of radiation that a raw value names, joined by a comma; None if none is known.
 
@@ -218,7 +251,7 @@ def _method(values):
     return "single crystal" if SINGLE_CRYSTAL in values else None
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _method_kind(token):
     """Return the method that a declaration names: our term, or its words in lower case."""
     words = (text(token) or "").lower()

@@ -1,6 +1,7 @@
 """From files to records and columns, in one place that lets no file stop the others."""
 
 from crystalml.io._columns import columns_of
+from crystalml.io._limits import FileLimitError
 from crystalml.io._read import read_records
 from crystalml.io._record import error_record
 from crystalml.io._source import READ_ERRORS, reason
@@ -27,6 +28,8 @@ def records_of_data(data, name):
     """
     try:
         return read_records(data, name)
+    except FileLimitError as error:
+        return [error_record(name, str(error))]
     except Exception as error:  # noqa: BLE001
         return [error_record(name, f"{READER_FAILED}: {type(error).__name__}: {error}")]
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from crystalml.io._blocks import BlockBuilder, are_triplets
+from crystalml.io._limits import Allowance
 from crystalml.io._tags import OPERATION_TAGS, canonical_tag
 
 CIF2_MAGIC = b"#\\#CIF_2.0"
@@ -20,23 +21,25 @@ _QUOTED = {
 }
 _CIF2_QUOTED = {b"'": re.compile(rb"'[^'\n]*+'"), b'"': re.compile(rb'"[^"\n]*+"')}
 _CIF2_WORD = re.compile(rb"[^ \t\n\[\]{}]++")
+_TOKENS_PER_LOOK = 4096  # at the clock
 _BRACKETS = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 _KEYWORDS = (b"data_", b"loop_", b"save_", b"stop_", b"global_")
 _LOOKS_LIKE_CIF = re.compile(rb"(?i)(?:^|[ \t\n])(?:data_|loop_|_[a-z]\w*[.\w/-]*+[ \t\n])")
 
 
-def repair_blocks(data):
+def repair_blocks(data, allowance=None):
     """Read CIF text (UTF-8 bytes, line feeds) as far as it can be understood."""
     if not _LOOKS_LIKE_CIF.search(data):
         return []
-    return _Reader(data).read()
+    return _Reader(data, allowance or Allowance()).read()
 
 
 class _Reader:
     """Walks the tokens once and hands items to the builder of their block."""
 
-    def __init__(self, data):
-        self.tokens = _Tokens(data)
+    def __init__(self, data, allowance):
+        self.tokens = _Tokens(data, allowance)
+        self.allowance = allowance
         self.blocks = []
         self.builder: Any = None  # of the open block
         self.in_frame = False
@@ -117,6 +120,7 @@ class _Reader:
         return self.builder
 
     def _open(self, name):
+        self.allowance.take_block()
         self.builder = BlockBuilder(name)
         self.blocks.append(self.builder)
         self.in_frame = False
@@ -147,8 +151,10 @@ def _has_split_triplets(lines, width):
 class _Tokens:
     """The token at hand: its kind ("tag", "keyword", "value" or None), and where it stands."""
 
-    def __init__(self, data):
+    def __init__(self, data, allowance):
         self.data = data
+        self.allowance = allowance
+        self.n_read = 0
         self.end = 0
         self.kind: str | None = None
         self.raw = b""
@@ -161,6 +167,9 @@ class _Tokens:
 
     def advance(self):
         """Move to the next token and return its kind."""
+        self.n_read += 1
+        if self.n_read % _TOKENS_PER_LOOK == 0:
+            self.allowance.check_time()
         start = _SPACE.match(self.data, self.end).end()
         self.first_on_line = b"\n" in self.data[self.end : start] or self.end == 0
         self.unterminated = False

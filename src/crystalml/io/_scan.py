@@ -15,20 +15,31 @@ malformed near a wanted item) it leaves to the full parser: the answer is then N
 """
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from crystalml.io._blocks import Block
+from crystalml.io._limits import Allowance
+from crystalml.io._remember import remember
 from crystalml.io._scan_loops import (
     KEYWORD,
     QUOTED,
+    WORD_END,
     Doubt,
+    atoms_in,
     loop_plan,
     operations_in,
     sites_in,
     tokens_in,
 )
-from crystalml.io._tags import FAMILY_MARKS, OPERATION_TAGS, SCALAR_TAGS, SITE_TAGS, canonical_tag
+from crystalml.io._tags import (
+    ATOM_TAGS,
+    FAMILY_MARKS,
+    FORMULA_TAG,
+    OPERATION_TAGS,
+    SCALAR_TAGS,
+    SITE_TAGS,
+    canonical_tag,
+)
 from crystalml.io._values import NULLS
 
 _NEWLINE, _HASH = b"\n#"
@@ -55,27 +66,27 @@ _HIT = re.compile(
     rb"_(?:(?<=\n_)(?P<tag>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"""(?:[ \t]++(?P<value>'[^'\n]*+'|"[^"\n]*+"|""" + _WORD + rb")[ \t]*+(?=\n)|)"
     rb"|(?<=[ \tpPaAeElL]_)(?:"
-    rb"(?<=(?i:loop_))(?=[ \t\n])(?P<loop>" + _LOOP_TAGS + rb")(?:[ \t\n]++(?P<comment>#)|)"
+    rb"(?<=(?i:loop_))(?=[ \t\n#])(?P<loop>" + _LOOP_TAGS + rb")(?:[ \t\n]++(?P<comment>#)|)"
     rb"|(?<=[ \t]_)(?P<inner>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"|(?:(?<=[ \t\n](?i:data_))|(?<=\A(?i:data_)))(?P<data>[^ \t\n]*+)"
-    rb"|(?P<other>(?<=(?i:save_|stop_|obal_)))))"
+    rb"|(?P<other>(?<=(?i:save_))|(?<=(?i:stop_|obal_))" + WORD_END + rb")))"
 )  # fmt: skip
 _TAG, _VALUE, _LOOP, _COMMENT, _INNER, _DATA = 1, 2, 3, 4, 5, 6  # groups of `_HIT`
-_LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS)
+_LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS, ATOM_TAGS)
 _LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + KEYWORD + rb")")
 _ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + KEYWORD + rb"|\Z)")
 # Any, as no type says that these always match, or are asked whether they do.
 _SKIPPED: Any = re.compile(_SKIP)
 _BLANK: Any = re.compile(rb"[ \t]*+")
 _SINGLE_VALUE: Any = re.compile(QUOTED + rb"|" + _WORD)
-_BEFORE_UNDERSCORE = (b"", b"loop", b"data")  # what begins a line that is no row of a loop
+_ITEM_AT: Any = re.compile(rb"_|(?i:data_)|(?i:loop_)" + WORD_END)  # begins a line that is no row
 _AFTER_TEXT = (b"\n", b" ", b"\t", b"")
 
 
-def scan_blocks(data):
+def scan_blocks(data, allowance=None):
     """Read CIF text (UTF-8 bytes) into blocks, or return None where in doubt."""
     try:
-        return _Scanner(data).scan()
+        return _Scanner(data, allowance or Allowance()).scan()
     except Doubt:
         return None
 
@@ -83,14 +94,17 @@ def scan_blocks(data):
 class _Scanner:
     """One pass over the text outside of text fields."""
 
-    def __init__(self, data):
+    def __init__(self, data, allowance):
         self.data = data
+        self.allowance = allowance
         self.spans = _outside_text_fields(data)
         self.span = 0  # index of the span at hand
         self.end = 0  # and where it ends
         self.line_start = self.looked_at = 0
+        self.line_first = -1  # where the first word of that line begins; -1: not looked for
         self.blocks = []
         self.name, self.values, self.operations, self.sites = None, {}, {}, None
+        self.atom_loop: Any = None  # plan and values of the loop that the sites were counted in
 
     def scan(self):
         """Walk the keywords and wanted tags."""
@@ -143,16 +157,17 @@ class _Scanner:
         data = self.data
         newline = data.rfind(b"\n", self.looked_at, position)  # no byte is looked at twice
         if newline >= 0:
-            self.line_start = newline + 1
+            self.line_start, self.line_first = newline + 1, -1
         self.looked_at = max(self.looked_at, position)
         if position <= self.line_start:
             return True
         if data[position - 1] not in _BLANKS:
             return False
-        first = _BLANK.match(data, self.line_start, position).end()
-        if first < position and data[first] != _HASH:
+        if self.line_first < 0:
+            self.line_first = _BLANK.match(data, self.line_start).end()
+        if self.line_first < position and data[self.line_first] != _HASH:
             raise Doubt
-        return first == position
+        return self.line_first == position
 
     def _open(self, name):
         if self.name is not None:
@@ -160,15 +175,20 @@ class _Scanner:
         elif self.values:
             raise Doubt  # items before the first header
         self.name = name.decode("utf-8", "replace")
-        self.values, self.operations, self.sites = {}, {}, None
+        self.values, self.operations, self.sites, self.atom_loop = {}, {}, None, None
 
     def _close(self):
         if self.name is None:
             raise Doubt  # there is no block
+        self.allowance.take_block()
         operations = None
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
-        self.blocks.append(Block(self.name, self.values, operations, self.sites, ()))
+        atoms = None
+        if self.sites is not None and FORMULA_TAG not in self.values:
+            plan, body = self.atom_loop
+            atoms = atoms_in(body, plan)
+        self.blocks.append(Block(self.name, self.values, operations, self.sites, (), atoms))
 
     def _pair(self, name, value):
         values = self.values
@@ -222,6 +242,7 @@ class _Scanner:
         if plan.families:
             self._add_families(plan.families, hit.end())
         if plan.sites or plan.operations or plan.scalars:
+            self.allowance.check_time()
             self._add_columns(plan, self._loop_body(hit.end()))
 
     def _add_families(self, families, start):
@@ -248,6 +269,7 @@ class _Scanner:
                 self.operations[tag] = operations
         if plan.sites is not None and self.sites is None:
             self.sites = sites_in(body, plan.width, *plan.sites)
+            self.atom_loop = (plan, body)
         for tag, column in plan.scalars:
             given = (v for v in tokens_in(body, plan.width)[column :: plan.width] if v not in NULLS)
             self._pair(tag, next(given, b"?"))
@@ -276,7 +298,8 @@ class _Scanner:
         underscore = data.find(b"_", start, end)
         if underscore >= 0:
             end = data.rfind(b"\n", start, underscore)
-            is_row = data[end + 1 : underscore] not in _BEFORE_UNDERSCORE
+            found = _ITEM_AT.match(data, end + 1, self.end)
+            is_row = found is None or found.end() != underscore + 1
         else:
             is_row = end < len(data)  # or a text field
         if is_row or end < 0:
@@ -285,7 +308,7 @@ class _Scanner:
         return None if b"#" in body else body
 
 
-@lru_cache(maxsize=16384)
+@remember(16384)
 def _wanted_name(tag):
     """Canonical form of a tag without its underscore; None if it is not wanted."""
     return canonical_tag(b"_" + tag)

@@ -1,7 +1,10 @@
 """One CIF before it is read: where it lies, or its bytes, or why it has none."""
 
+import errno
 import lzma
 import os
+import re
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -21,6 +24,15 @@ READ_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
 )
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_PARENT = re.compile(r"(?:(?<=[/\\])|\A)\.\.(?=[/\\]|\Z)")
+_PARENT_WRITTEN = r"\x2e\x2e"
 _ZIP_HEADER, _ZIP_SIGNATURE = 30, b"PK\x03\x04"
 
 
@@ -45,7 +57,7 @@ class Source(NamedTuple):
         if self.data is not None:
             return self.data
         # What has neither data nor error has a path.
-        with open(self.path, "rb", buffering=0) as file:  # type: ignore[arg-type]
+        with open_regular(self.path, buffering=0) as file:
             if self.member is None:
                 size = os.fstat(file.fileno()).st_size
                 return read_up_to(file, self.max_size, expected=size)
@@ -116,13 +128,68 @@ def _sources_of(columns):
     return SourceList(map(Source._make, zip(*columns.values(), strict=True)))
 
 
+class NoRegularFileError(OSError):
+    """What is there under the name of a file has no end, or waits for ever."""
+
+    def __init__(self, mode):
+        kind = next((word for is_kind, word in _KINDS if is_kind(mode)), "something else")
+        super().__init__(errno.EINVAL, f"it is {kind}, not a regular file")
+
+
+def open_regular(path, buffering=-1):
+    """Open a file for reading; raises NoRegularFileError for a pipe, a socket or a device.
+
+    Without waiting: a named pipe that nobody writes to would stop the reading of all files.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise NoRegularFileError(mode)
+    file = open(path, "rb", buffering=buffering, opener=_open_at_once)  # noqa: SIM115
+    mode = os.fstat(file.fileno()).st_mode  # it may have been exchanged in between
+    if not stat.S_ISREG(mode):
+        file.close()
+        raise NoRegularFileError(mode)
+    return file
+
+
+def _open_at_once(path, flags):
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
+
+
 def file_source(path):
     """Return the Source that a path is, with its size and time where there is such a file."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):  # ValueError: a null byte
         return Source(path, path=path)
+    if not stat.S_ISREG(found.st_mode):
+        return Source(path, error=reason(NoRegularFileError(found.st_mode)))
     return Source(path, path=path, n_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+
+
+def writable_name(name):
+    r"""Name of a source as every table file can hold it.
+
+    Bytes of a file name that are no UTF-8 become escapes such as ``\udce4``, by which the file is
+    found again (`named_file`).
+    """
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
+
+
+def named_file(name):
+    """Undo `writable_name` where only so there is a file of that name."""
+    if "\\udc" not in name or os.path.lexists(name):
+        return name
+    return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda found: chr(int(found[1], 16)), name)
+
+
+def member_name(archive, name):
+    r"""Name of a member of an archive: below the archive, whatever the archive says.
+
+    Steps up become ``\x2e\x2e``, so that nobody who takes the name for a path leaves the folder.
+    """
+    inside = _PARENT.sub(lambda _: _PARENT_WRITTEN, name.removeprefix("./").lstrip("/"))
+    return f"{archive}/{inside}"
 
 
 def reason(error):

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._archives import is_cif_name, members_of
-from crystalml.io._source import READ_ERRORS, Source, file_source, reason
+from crystalml.io._source import READ_ERRORS, Source, file_source, reason, writable_name
 from crystalml.io._unpack import MAX_FILE_SIZE, read_up_to
 
 _name = attrgetter("name")
@@ -26,7 +26,7 @@ def iterate_sources(sources, *, caller, max_size=MAX_FILE_SIZE):
     """Yield a Source for each CIF that `sources` names, and at least one for each input."""
     for given in _as_list(sources, caller):
         for source in _expand(given, caller, max_size):
-            yield source if source.max_size == max_size else source._replace(max_size=max_size)
+            yield _finished(source, max_size)
 
 
 def count_sources(sources, *, caller):
@@ -60,7 +60,7 @@ def single_source(source, *, caller, max_size=MAX_FILE_SIZE):
     if isinstance(source, bytes | bytearray | memoryview):
         found = Source("<bytes>", data=bytes(source))
     elif isinstance(source, str) and is_cif_text(source):
-        found = Source("<text>", data=source.encode("utf-8", "surrogateescape"))
+        found = Source("<text>", data=_encoded(source))
     elif hasattr(source, "read"):
         found = _read_file_object(source, max_size)
     elif isinstance(source, str | os.PathLike):
@@ -70,7 +70,22 @@ def single_source(source, *, caller, max_size=MAX_FILE_SIZE):
             f"{caller}: a source must be a path, bytes, CIF text or a file object, got "
             f"{type(source).__name__} ({source!r})."
         )
-    return found._replace(max_size=max_size)
+    return _finished(found, max_size)
+
+
+def _finished(source, max_size):
+    """Return a Source with the limit of the caller and a name that can be written anywhere."""
+    if source.max_size == max_size and source.name.isascii():  # nearly all
+        return source
+    return source._replace(name=writable_name(source.name), max_size=max_size)
+
+
+def _encoded(text):
+    """Return the bytes that a text was read from, as far as there are such bytes."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, as no bytes give it
+        return text.encode("utf-8", "backslashreplace")
 
 
 def is_cif_text(text):

@@ -12,11 +12,12 @@ flagged unless another source confirms it.
 """
 
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gemmi
 
 from crystalml.crystallography import find_spacegroup
+from crystalml.io._remember import LONGEST_KEY
 
 N_SPACEGROUPS = 230
 
@@ -31,9 +32,13 @@ class Symmetry(NamedTuple):
     flags: tuple
 
 
-@lru_cache(maxsize=65536)
 def reconcile(operations, hall, hermann_mauguin, number):
     """Decide the space group from an Operations object, two symbols and a number, or None."""
+    is_short = len(hall or "") + len(hermann_mauguin or "") <= LONGEST_KEY
+    return (_known if is_short else _reconciled)(operations, hall, hermann_mauguin, number)
+
+
+def _reconciled(operations, hall, hermann_mauguin, number):
     flags = []
     sources = []  # (source, setting), best first
     identity_only = operations is not None and operations.identity_only
@@ -58,6 +63,9 @@ def reconcile(operations, hall, hermann_mauguin, number):
             sources = sources or [("operations", operations.setting)]
     count = operations.count if operations is not None else None
     return _decide(sources, flags, count)
+
+
+_known = lru_cache(maxsize=65536)(_reconciled)
 
 
 def _look_up(sources, flags, source, setting, unknown_flag):
@@ -116,3 +124,34 @@ def _number_setting(number):
 def _multiplicity(setting):
     """General positions in the cell of a setting; NaN where its operations are not known."""
     return len(gemmi.symops_from_hall(setting.hall)) if setting.hall else float("nan")
+
+
+def operations_of_symbol(source, *, hall, hermann_mauguin, number, gamma):
+    """Operations by the symbol or number that decided on the space group, as a list of gemmi.Op.
+
+    Where the symbol leaves the axes of a rhombohedral lattice open, the angle `gamma` of the cell
+    tells them.
+    """
+    setting: Any  # never None: the group was found by the same symbol
+    if source == "Hall":
+        return _operations_of_hall(find_spacegroup(hall, notation="hall").hall)  # type: ignore[union-attr]
+    reference = gemmi.get_spacegroup_reference_setting(number)
+    setting = find_spacegroup(hermann_mauguin if source == "Hermann-Mauguin" else reference.xhm())
+    if setting.qualifier == "H" and abs(gamma - 120.0) > 1.0:
+        setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
+    return _operations_of_hall(setting.hall)
+
+
+def operations_of_list(operations):
+    """Operations of an Operations object, as a list of gemmi.Op; None if gemmi cannot read them."""
+    if operations.setting is not None and operations.setting.hall:
+        return _operations_of_hall(operations.setting.hall)
+    try:
+        return [gemmi.Op(text) for text in operations.texts]
+    except (RuntimeError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _operations_of_hall(hall):
+    return list(gemmi.symops_from_hall(hall))

@@ -23,7 +23,7 @@ def read_cifs(
     max_file_size: int = MAX_FILE_SIZE,
     progress: Progress = "auto",
 ) -> pd.DataFrame:
-    """Read many CIF files into one table.
+    r"""Read many CIF files into one table.
 
     Nothing that a file contains makes this function raise: a file that cannot be read has
     one row with status ``"error"`` and the reason.
@@ -77,6 +77,17 @@ def read_cifs(
         If `sources` is no source, or another parameter is not one of its choices.
     CIFError
         With ``on_error="raise"``, naming the first file without a cell.
+
+    Notes
+    -----
+    Beyond `max_file_size`, three limits hold for each file: 60 seconds of processor time, 100,000
+    data blocks, and 10,000,000 words where it has to be read word by word (lists of atoms or
+    operations; layouts that only a full parser understands). A file beyond one of them has one
+    row with status ``"error"``, which says so. Named pipes, sockets and devices are not read.
+
+    ``source`` can be written to any table file: bytes of a file name that are no UTF-8 become
+    escapes (``Erl\udce4.cif``), as do steps up in the names of archive members (``\x2e\x2e``
+    for ``..``).
 
     Examples
     --------

@@ -4,7 +4,7 @@ Tags are compared in canonical form: lower case, with ``.`` replaced by ``_``. S
 covers the core dictionary (``_cell_length_a``), DDLm and mmCIF (``_cell.length_a``).
 """
 
-from functools import lru_cache
+from crystalml.io._remember import remember
 
 FLAGS = {
     # What the reader repaired.
@@ -19,6 +19,8 @@ FLAGS = {
     "no_block_header": "items stand before any data_ header: read as a block without a name",
     "stray_text": "text that belongs to no item was skipped",
     "bad_number": "a value that should be a number is not: it is missing in the table",
+    "formula_from_sites": "no formula is given: it is what the atom sites add up to, as is Z where "
+    "it is not given; hydrogen atoms that are not listed are missing",
     # What contradicts what.
     "contradictory_spacegroup": "operations, symbols and number name different space groups",
     "contradictory_setting": "operations or Hall symbol mean other axes than the "
@@ -35,6 +37,7 @@ FLAGS = {
     # What is missing, or beyond the table.
     "missing_cell": "not all six cell parameters are given",
     "missing_spacegroup": "no usable operations, symbol or number of a space group",
+    "missing_formula": "no formula is given, and the atom sites, though placed, do not tell it",
     "magnetic": "a magnetic structure: its space group has no number in 1-230",
     "modulated": "a modulated or composite structure: its superspace group has no number in 1-230",
 }
@@ -93,8 +96,20 @@ SITE_TAGS = frozenset(
         "_atom_site_cartn_x",
     }
 )
+LABEL_TAG, TYPE_TAG = "_atom_site_label", "_atom_site_type_symbol"
 OCCUPANCY_TAG = "_atom_site_occupancy"
 DISORDER_TAG = "_atom_site_disorder_group"
+
+# What the formula can be taken from where a file gives none.
+FORMULA_TAG = "_chemical_formula_sum"
+FRACTION_TAGS = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
+MULTIPLICITY_TAGS = ("_atom_site_site_symmetry_multiplicity", "_atom_site_symmetry_multiplicity")
+CALCULATION_TAG = "_atom_site_calc_flag"
+ATTACHED_HYDROGEN_TAG = "_atom_site_attached_hydrogens"
+ATOM_TAGS = frozenset(
+    {LABEL_TAG, TYPE_TAG, OCCUPANCY_TAG, CALCULATION_TAG, ATTACHED_HYDROGEN_TAG}
+    | {*FRACTION_TAGS, *MULTIPLICITY_TAGS}
+)
 
 # Canonical tags that stand for a family: any member with a value is evidence of ...
 POWDER, SINGLE_CRYSTAL, MAGNETIC, MODULATED = "#powder", "#single", "#magnetic", "#modulated"
@@ -130,10 +145,10 @@ SCALAR_TAGS = frozenset(
     {tag for tags in (*NUMBER_TAGS.values(), *TEXT_TAGS.values()) for tag in tags}
     | set(SU_TAGS.values())
 )
-_KNOWN = SCALAR_TAGS | SITE_TAGS | {*OPERATION_TAGS, OCCUPANCY_TAG, DISORDER_TAG}
+_KNOWN = SCALAR_TAGS | SITE_TAGS | ATOM_TAGS | {*OPERATION_TAGS, DISORDER_TAG}
 
 
-@lru_cache(maxsize=16384)
+@remember(16384)
 def canonical_tag(tag):
     """Canonical form of the tag `tag` (bytes), its family's mark, or None if not read."""
     name = tag.decode("utf-8", "replace").lower().replace(".", "_")

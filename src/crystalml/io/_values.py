@@ -1,7 +1,8 @@
 """What one CIF value means: numbers with their standard uncertainty, text, nothing."""
 
 import re
-from functools import lru_cache
+
+from crystalml.io._remember import remember
 
 NAN = float("nan")
 NOT_A_NUMBER = None  # what `number` returns for a value that is neither number nor missing
@@ -14,7 +15,7 @@ _NUMBER = re.compile(
     rb"(?P<exponent>[eEdD][+-]?[0-9]+)?[ \t]*(?:\((?P<su>[0-9]*)\))?"
 )
 _LONG = 32  # more digits than any measurement has
-_LONGEST_KEPT = 256  # bytes of a value that may come again; caches of longer ones only grow
+_BEYOND_FLOATS = 10**6  # as an exponent
 NULLS = frozenset({b"?", b".", b"", b"'?'", b"'.'", b'"?"', b'"."', b"''", b'""'})
 
 
@@ -33,13 +34,13 @@ def number(token):
     try:
         value = float(token)
     except ValueError:
-        return _written_number(token) if len(token) < _LONGEST_KEPT else _matched_number(token)
+        return _written_number(token)
     if value - value == 0.0 and b"_" not in token:  # neither nan, inf nor 1_000
         return value, NAN
     return NOT_A_NUMBER
 
 
-@lru_cache(maxsize=65536)
+@remember(65536)
 def _written_number(token):
     """Read a number that carries an uncertainty, quotes or a Fortran exponent."""
     if is_null(token):
@@ -57,7 +58,7 @@ def _matched_number(token):
     match = _NUMBER.fullmatch(_content(token).strip())
     if match is None:
         return _null_text(token)
-    exponent = int(match["exponent"][1:]) if match["exponent"] else 0
+    exponent = _exponent(match["exponent"])
     value = float(match["value"] + b"e%d" % exponent)
     if value - value != 0.0:
         return NOT_A_NUMBER
@@ -67,18 +68,23 @@ def _matched_number(token):
     return value, float(b"%se%d" % (match["su"], exponent - decimals))
 
 
+def _exponent(written):
+    """Return an exponent as an integer; beyond all floats they are alike, however many digits."""
+    if not written:
+        return 0
+    digits = written[1:].lstrip(b"+-").lstrip(b"0")
+    size = int(digits or b"0") if len(digits) < _LONG else _BEYOND_FLOATS
+    return -size if written[1:2] == b"-" else size
+
+
 def _null_text(token):
     """MISSING for a text field that holds ``?``, ``.`` or nothing, else NOT_A_NUMBER."""
     return MISSING if text(token) is None else NOT_A_NUMBER
 
 
+@remember(65536)
 def text(token: bytes) -> str | None:
     """Text of a raw value with single blanks between words, or None if it is missing."""
-    return _short_text(token) if len(token) < _LONGEST_KEPT else _read_text(token)
-
-
-def _read_text(token: bytes) -> str | None:
-    """Read a value; a missing quote may have made one of half a file, which is not to be kept."""
     if token in NULLS:
         return None
     content = _content(token)
@@ -88,9 +94,6 @@ def _read_text(token: bytes) -> str | None:
         words = content.decode("latin-1").split()
     joined = " ".join(words)
     return None if joined in ("", "?", ".") else joined
-
-
-_short_text = lru_cache(maxsize=65536)(_read_text)
 
 
 def _content(token):

@@ -1,6 +1,5 @@
 """What `check_table` takes out of a table: typed arrays, missing is NaN."""
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import gemmi
@@ -11,6 +10,7 @@ from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
 from crystalml._typing import BoolArray
 from crystalml.crystallography import FormulaTable, find_spacegroup, parse_formulas
 from crystalml.exceptions import InvalidInputError, SchemaError
+from crystalml.io._remember import remember
 
 _AXES = {"a": 0, "b": 1, "c": 2}
 UNKNOWN_AXIS = -1
@@ -66,7 +66,7 @@ def check_input(table):
     )
 
 
-@lru_cache(maxsize=8192)
+@remember(8192)
 def declared_setting(symbol):
     """Read number, unique axis and kind of rhombohedral axes out of a symbol, or None."""
     setting = find_spacegroup(symbol)

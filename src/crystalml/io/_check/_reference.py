@@ -24,6 +24,12 @@ class CheckReference(NamedTuple):
 
     volumes: np.ndarray
     """Volume of an atom in Å^3, shape (2, 118): in alloys and in salts; NaN where unknown."""
+    floors: np.ndarray
+    """Smallest volume of an atom in Å^3, shape (2, 118), in the same way: their sum is exceeded by
+    all but some per cent of the crystals. Small where an atom can be packed in many ways, as
+    carbon, silicon and hydrogen can, and near the volume for most metals."""
+    densest: np.ndarray
+    """Volume per atom in Å^3 of the densest known forms of the elements, shape (118,)."""
     is_anion: np.ndarray
     """Which elements make a salt, shape (118,), bool."""
     salt_fraction: float
@@ -49,6 +55,8 @@ def read_reference(content):
     """Bring the content of the file into the form for look-ups."""
     return CheckReference(
         np.array([_by_element(content["volumes"][kind]) for kind in ("alloy", "salt")]),
+        np.array([_by_element(content["floors"][kind]) for kind in ("alloy", "salt")]),
+        np.array(_by_element(content["densest"])),
         np.isin(ELEMENTS, content["anions"]),
         content["salt_fraction"],
         content["limits"],

@@ -113,8 +113,9 @@ def check_table(
     The shares, the limits of ``volume_too_small`` and ``volume_too_large`` and the volumes of
     atoms were measured on entries of the COD, which hold faults themselves; the script is
     ``tools/build_check_reference.py``. Volumes of atoms were fitted by non-negative least squares
-    to ordered cells, apart for salts and alloys. They know nothing of pressure or of bonding:
-    diamond and stishovite are denser than carbon and silica mostly are, and get flagged.
+    to ordered cells, apart for salts and alloys. A volume is too small if it lacks much of their
+    sum, or some of it while it is below the sum of smallest volumes, which were fitted by quantile
+    regression; elements alone are compared with their densest form, such as diamond.
     Multiplicities of Wyckoff positions are those of International Tables for Crystallography,
     vol. A.
 
@@ -148,7 +149,7 @@ def check_table(
     deviations |= check_contents(data, units, density(data, units, volumes), unconventional)
     units = np.where(np.isnan(units), best_formula_units(data, volumes), units)
     residuals = volume_residuals(data, units, volumes)
-    deviations |= check_volume(data, residuals)
+    deviations |= check_volume(data, units, volumes, residuals)
 
     deviations = pd.DataFrame({flag: deviations[flag] for flag in chosen}, index=table.index)
     rows = pd.DataFrame(

@@ -7,6 +7,9 @@ from crystalml.io._check._reference import check_reference
 
 # Numbers of formula units that are tried where Z is unknown, around the best real number.
 _CANDIDATES = 16
+# ln of the usual volume of the atoms over that of the cell. Sound crystals with more than `MUCH`
+# are rare: cubic boron nitride, pyrite and stishovite have 0.476, 0.41 and 0.39.
+SOME, MUCH = 0.2, 0.48
 
 
 def formula_volumes(amounts, reference):
@@ -25,6 +28,31 @@ def formula_volumes(amounts, reference):
     sums[(amounts @ unknown.T) > 0] = np.nan
     found = np.where(is_salt, sums[:, 1], sums[:, 0])
     return np.where(found > 0, found, np.nan)
+
+
+def smallest_volumes(amounts, reference):
+    """Volume below which one formula is crowded, before the limit, in Å^3; NaN where unknown.
+
+    Parameters
+    ----------
+    amounts : scipy.sparse.csr_array of shape (n, 118)
+        Atoms of each element.
+    reference : CheckReference
+        With the smallest volumes of atoms.
+    """
+    is_salt = salts(amounts, reference.is_anion, reference.salt_fraction)
+    unknown = np.isnan(reference.floors)
+    sums = amounts @ np.where(unknown, 0.0, reference.floors).T
+    sums[(amounts @ unknown.T) > 0] = np.nan
+    found = np.where(is_salt, sums[:, 1], sums[:, 0])
+    known, element = _as_element(amounts, reference)
+    return np.where(known, np.fmin(found, element), found)
+
+
+def _as_element(amounts, reference):
+    """Tell which formulas are an element with a known densest form, and their volume in that."""
+    volumes = amounts @ np.nan_to_num(reference.densest)
+    return (np.diff(amounts.indptr) == 1) & (volumes > 0), volumes
 
 
 def salts(amounts, is_anion, fraction):
@@ -74,24 +102,46 @@ def volume_residuals(rows, formula_units, volumes):
         return np.log(volumes / (formula_units * single))
 
 
-def check_volume(rows, residuals):
+def check_volume(rows, formula_units, volumes, residuals):
     """Return the deviations by flag, in units of the measured limits."""
     limits = check_reference().limits
-    too_small = np.maximum(-residuals / limits["volume_too_small"], 0.0)
+    crowding = _crowding(rows, formula_units, volumes)
+    too_small = _too_small(rows, crowding, -residuals)
     too_large = np.maximum(residuals / limits["volume_too_large"], 0.0)
     return {
         "volume_too_small": too_small,
         "volume_too_large": too_large,
-        "formula_is_cell_content": _is_cell_content(rows, residuals, too_small, limits),
+        "formula_is_cell_content": _is_cell_content(rows, crowding, residuals, too_small),
     }
 
 
-def _is_cell_content(rows, residuals, too_small, limits):
+def _crowding(rows, formula_units, volumes):
+    """Return ln of the smallest volumes of the atoms over the volume of the cell."""
+    smallest = smallest_volumes(rows.formulas.amounts, check_reference())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.log(formula_units * smallest / volumes)
+
+
+def _too_small(rows, crowding, lack):
+    """Return by how many limits a volume is too small.
+
+    It is if the atoms lack much of their usual volume, or lack some of it and are closer than all
+    but some per cent of the crystals with these elements. Elements alone are compared with
+    their densest form.
+    """
+    is_element, _ = _as_element(rows.formulas.amounts, check_reference())
+    lack = np.where(is_element, crowding, lack)
+    both = np.minimum(crowding / check_reference().limits["volume_too_small"], lack / SOME)
+    return np.maximum(np.maximum(both, lack / MUCH), 0.0)
+
+
+def _is_cell_content(rows, crowding, residuals, too_small):
     """Tell where the formula, and not Z times the formula, fills the cell."""
     units = rows.formula_units
     with np.errstate(invalid="ignore", divide="ignore"):
-        single = residuals + np.log(units)
-        fits = (single > -limits["volume_too_small"]) & (single < limits["volume_too_large"])
+        single = np.log(units)
+        fits = _too_small(rows, crowding - single, -residuals - single) < 1.0
+        fits &= residuals + single < check_reference().limits["volume_too_large"]
         found = (too_small >= 1.0) & (units > 1.0) & fits
     amounts = rows.formulas.amounts
     per_row = np.diff(amounts.indptr)

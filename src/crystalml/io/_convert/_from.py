@@ -14,6 +14,7 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.io._check._contents import DALTON_PER_CUBIC_ANGSTROM
 from crystalml.io._convert._sites import FULL_OCCUPANCY
 from crystalml.io._record import RECORD_FIELDS
+from crystalml.io._site_formula import contents_as_formula
 from crystalml.io._table import build_table
 
 if TYPE_CHECKING:
@@ -206,17 +207,13 @@ def _text(value):
 
 def _formula(contents):
     """Write the formula without common factor, and the factor; or the content, and 1."""
-    first = {"C": 0, "H": 1} if "C" in contents else {}  # the order of Hill
-    symbols = sorted(contents, key=lambda symbol: (first.get(symbol, 2), symbol))
-    amounts = np.array([contents[symbol] for symbol in symbols])
+    amounts = np.array(list(contents.values()))
     factor = 1
     if np.abs(amounts - np.round(amounts)).max() < _WHOLE:
         factor = int(np.gcd.reduce(np.round(amounts).astype(int)))
         amounts = np.round(amounts) / factor
-    # %.6f drops the noise of sums of rounded occupancies.
-    texts = [f"{amount:.6f}".rstrip("0").rstrip(".") for amount in amounts]
-    pairs = zip(symbols, texts, strict=True)
-    return "".join(s if text == "1" else s + text for s, text in pairs), float(factor)
+    shares = dict(zip(contents, amounts.tolist(), strict=True))
+    return contents_as_formula(shares).replace(" ", ""), float(factor)
 
 
 def _detect(structure, symprec, angle_tolerance):

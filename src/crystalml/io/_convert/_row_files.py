@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from crystalml.exceptions import CIFError
-from crystalml.io._source import READ_ERRORS, Source, reason
+from crystalml.io._source import READ_ERRORS, file_source, named_file, reason
 from crystalml.io._sources import iterate_sources
 
 _IN_MEMORY = ("<text>", "<bytes>", "<file>")
@@ -18,8 +18,9 @@ def read_row_sources(names):
     members = {}  # archive -> wanted names
     for name in dict.fromkeys(names):
         archive = None
-        if isinstance(name, str) and not os.path.isfile(name):
-            archive = next((str(p) for p in Path(name).parents if p.is_file()), None)
+        if isinstance(name, str) and not os.path.isfile(named_file(name)):
+            parents = (named_file(str(parent)) for parent in Path(name).parents)
+            archive = next((parent for parent in parents if os.path.isfile(parent)), None)
         if archive is None:
             yield name, _read(name)
         else:
@@ -51,4 +52,4 @@ def _read(name):
             "the row came from a CIF in memory, which the table does not keep; pass the text, "
             "bytes or file instead"
         )
-    return source_bytes(Source(name, path=name))
+    return source_bytes(file_source(named_file(name)))

@@ -1,18 +1,19 @@
 """The atoms of one data block, expanded by symmetry to the whole cell."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gemmi
 import numpy as np
 
 from crystalml._schema import CELL_COLUMNS
-from crystalml.crystallography import find_spacegroup, lattice_vectors
+from crystalml.crystallography import lattice_vectors
 from crystalml.crystallography._site_expansion import (
     FULL_OCCUPANCY,
     expand_sites,
     merge_sites,
 )
 from crystalml.exceptions import CIFError
+from crystalml.io._symmetry import operations_of_symbol
 
 
 class Sites(NamedTuple):
@@ -104,26 +105,18 @@ def _operations(fields, listed):
         if source == "operations":
             operations = [gemmi.Op(text) for text in listed]
         else:
-            operations = list(gemmi.symops_from_hall(_hall_symbol(source, fields)))
+            operations = operations_of_symbol(
+                source,
+                hall=fields["spacegroup_hall"],
+                hermann_mauguin=fields["spacegroup_hm"],
+                number=fields["spacegroup_number"],
+                gamma=fields["gamma"],
+            )
     except (RuntimeError, ValueError) as error:
         raise CIFError(f"its symmetry operations cannot be read: {error}") from error
     if not operations:
         raise CIFError("its symmetry operations cannot be read")
     return operations
-
-
-def _hall_symbol(source, fields):
-    """Hall symbol that stands for the space group where no operations are listed."""
-    setting: Any  # never None: the reader has found the group by the same symbol
-    if source == "Hall":
-        setting = find_spacegroup(fields["spacegroup_hall"], notation="hall")
-        return setting.hall
-    reference = gemmi.get_spacegroup_reference_setting(fields["spacegroup_number"])
-    name = fields["spacegroup_hm"] if source == "Hermann-Mauguin" else reference.xhm()
-    setting = find_spacegroup(name)
-    if setting.qualifier == "H" and abs(fields["gamma"] - 120.0) > 1.0:
-        setting = find_spacegroup(f"{setting.hm}:R")  # the cell is the rhombohedral one
-    return setting.hall
 
 
 def _apply_occupancy(sites, rules):

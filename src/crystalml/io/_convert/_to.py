@@ -13,6 +13,7 @@ from crystalml.crystallography import lattice_vectors
 from crystalml.exceptions import CIFError, InvalidInputError, SchemaError
 from crystalml.io._convert._row_files import read_row_sources, source_bytes
 from crystalml.io._convert._sites import FULL_OCCUPANCY, Rules, read_sites
+from crystalml.io._limits import FileLimitError
 from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS
 from crystalml.io._sources import single_source
@@ -245,6 +246,8 @@ def _try_block(data, name, wanted, rules, build):
         return build(read_sites(block, fields, rules), {"source": name, "block": fields["block"]})
     except CIFError as error:
         return error
+    except FileLimitError as error:
+        return CIFError(str(error))
 
 
 def _choose_block(data, name, wanted):
