@@ -188,7 +188,8 @@ def _restore(table):
     for name in ("temperature", "pressure", "formula", "spacegroup_number"):
         if name not in table:
             table[name] = _missing(TABLE_COLUMNS[name].dtype, len(table))
-    table["flags"] = table["flags"].fillna("") if "flags" in table else ""
+    flags = table["flags"].fillna("") if "flags" in table else [""] * len(table)
+    table["flags"] = _text(flags, table)
     return table
 
 
@@ -197,7 +198,8 @@ def _plain_text(values):
     if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
         return values
     values = values.astype(object).where(values.notna(), None)
-    values = values.map(lambda v: v.strip() if isinstance(v, str) else v, na_action=None)
+    stripped = [value.strip() if isinstance(value, str) else value for value in values]
+    values = pd.Series(stripped, index=values.index, name=values.name, dtype=object)
     return values.where(~values.isin(_MISSING), None)
 
 
@@ -255,11 +257,15 @@ def _derive_cell(table):
     problems = np.full(len(table), None, dtype=object)
     problems[complete] = cell_problems(cells[complete])
     wrong = complete & (problems != None)  # noqa: E711 - elementwise
-    table["status"] = np.where(wrong, "error", np.where(complete, "ok", "incomplete")).astype(
-        object
-    )
-    table["flags"] = ""
-    table["error"] = problems
+    status = np.where(wrong, "error", np.where(complete, "ok", "incomplete"))
+    table["status"] = _text(status, table)
+    table["flags"] = _text([""] * len(table), table)
+    table["error"] = _text(problems, table)
+
+
+def _text(values, table):
+    """Build a column of text; pandas 3 would choose another type for it, without None."""
+    return pd.Series(values, index=table.index, dtype=object)
 
 
 def _derive_spacegroup(table):
@@ -279,13 +285,13 @@ def _derive_spacegroup(table):
         declared = declared.where(declared.between(1, 230)).to_numpy()
         _fill(number, origin, declared, "sgNumber")
     table["spacegroup_number"] = pd.array(number, dtype="Int64")
-    table["spacegroup_source"] = origin
+    table["spacegroup_source"] = _text(origin, table)
     known = ~np.isnan(number)
     for name, derive in (("crystal_system", crystal_system), ("bravais_lattice", bravais_lattice)):
         values = np.full(len(table), None, dtype=object)
         if known.any():
             values[known] = derive(number[known].astype(np.int64))
-        table[name] = values
+        table[name] = _text(values, table)
 
 
 def _fill(number, origin, candidates, label):
