@@ -39,22 +39,21 @@ def read_check_and_rank(folder):
     table = read_cifs(folder, progress=False)
     expect("read_cifs", table["status"].tolist(), ["ok", "ok"])
     expect("read_cifs", table["spacegroup_number"].tolist(), [225, 225])
-    expect("check_table", len(check_table(table)), 2)
+    expect("check_table", len(check_table(table).rows), 2)
     ranked = load_pretrained("cod-inorganic").rank(table, k=1)
     expect("rank", ranked["spacegroup_hm"].tolist(), ["F m -3 m", "F m -3 m"])
-    return folder
 
 
 def fit_and_compare(folder):
     """Do what the extra [spacegroups] is for: fit the classifier, and run ``crystalml compare``."""
-    from crystalml import SpaceGroupClassifier, datasets, save
+    from crystalml import SpaceGroupClassifier, datasets
 
     crystals, groups = datasets.load_cod_inorganic(return_X_y=True)
-    some = slice(0, 600)
-    model = SpaceGroupClassifier(random_state=0).fit(crystals[some], groups[some])
+    some = slice(0, 300)
+    small = {"cv": 2, "n_trees": 10, "n_rounds": 10}
+    model = SpaceGroupClassifier(**small, random_state=0).fit(crystals[some], groups[some])
     found = model.predict(crystals[some])
-    print(f"fitted to 600 crystals, of which it answers {(found == groups[some]).mean():.0%}")
-    save(model, folder / "model.crystalml")
+    print(f"fitted to 300 crystals, of which it answers {(found == groups[some]).mean():.0%}")
     table = crystals[some].assign(spacegroup_number=groups[some])
     table.to_csv(folder / "table.csv", index=False)
     command = [sys.executable, "-m", "crystalml", "compare", str(folder / "table.csv")]
