@@ -15,6 +15,9 @@ import itertools
 from functools import cache
 
 import numpy as np
+import pytest
+import scipy
+from packaging.version import Version
 from scipy.optimize import nnls
 
 from crystalml.crystallography._bravais_table import CONVENTIONAL_BASES
@@ -187,6 +190,10 @@ def derive_table():
     return {bravais: sorted(bases) for bravais, bases in table.items()}
 
 
+@pytest.mark.skipif(
+    Version("1.12") <= Version(scipy.__version__) < Version("1.15"),
+    reason="this nnls does not always converge",
+)
 def test_table_is_the_derived_one():
     derived = derive_table()
     assert {bravais: sorted(bases) for bravais, bases in CONVENTIONAL_BASES.items()} == derived

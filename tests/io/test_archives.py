@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -100,7 +101,8 @@ def test_members_are_read_by_one_and_by_two_processes(name, tmp_path, monkeypatc
         pd.testing.assert_frame_equal(read_cifs(path, n_jobs=2), table)
         report = cifs_to_parquet(path, tmp_path / "data", n_jobs=2, files_per_part=25)
     assert report.n_parts == 3
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "data"), table)
+    kept = pd.read_parquet(tmp_path / "data")  # in which pandas 3 has another type for text
+    pd.testing.assert_frame_equal(kept.fillna(np.nan), table.astype(kept.dtypes).fillna(np.nan))
     sources = pd.read_parquet(tmp_path / "data" / "_sources")
     assert sources["sha256"].tolist() == [hashlib.sha256(d).hexdigest() for d in FILES.values()]
     assert sources["size"].tolist() == [len(data) for data in FILES.values()]

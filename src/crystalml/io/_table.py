@@ -151,6 +151,8 @@ def table_of(columns: Mapping[str, Any]) -> pd.DataFrame:
 
 def _series_values(column):
     if not isinstance(column, Masked):
+        if column.dtype == object:  # said, or pandas 3 makes another type of text
+            return pd.Series(column, dtype=object, copy=False)
         return column
     is_logical = column.values.dtype == bool
     return (pd.arrays.BooleanArray if is_logical else pd.arrays.IntegerArray)(*column)

@@ -53,8 +53,10 @@ def category_values(X, column):
     values = X.iloc[:, column] if isinstance(X, pd.DataFrame) else X[:, column]
     values = np.array(values, dtype=object)
     values[pd.isna(values)] = np.nan
-    values = pd.Series(values).infer_objects()
-    return values if values.dtype == object else values.astype(np.float64)
+    values = pd.Series(values, dtype=object)
+    inferred = values.infer_objects()
+    is_text = inferred.dtype == object or isinstance(inferred.dtype, pd.StringDtype)
+    return values if is_text else inferred.astype(np.float64)
 
 
 def learn_categories(values):

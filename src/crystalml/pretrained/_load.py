@@ -45,8 +45,7 @@ def load_pretrained(
     PersistenceError
         If the shipped file was changed or damaged, or the cache folder cannot be written.
     MissingDependencyError
-        If the model must be fitted, and LightGBM or matminer is not installed; to predict,
-        neither is needed.
+        If the model must be fitted, and LightGBM is not installed; to predict, it is not needed.
 
     Warns
     -----

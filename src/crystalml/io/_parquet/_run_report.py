@@ -72,11 +72,14 @@ class CIFRunReport:
     ) -> Self:
         """Build the report from the sum of the summaries of all parts."""
         first = [row for name in STATUSES for row in summary.first.get(name, []) if row[1]]
-        slowest = pd.DataFrame(summary.slowest, columns=["seconds", "size", "source"])
+        # Names of files as objects: pandas 3 makes text of them that has no room for odd bytes.
+        slowest = pd.DataFrame(
+            summary.slowest, columns=["seconds", "size", "source"], dtype=object
+        ).astype({"seconds": float, "size": "Int64"})
         return cls(
             table=_table(summary),
-            slowest=slowest[["source", "seconds", "size"]].astype({"size": "Int64"}),
-            errors=pd.DataFrame(first, columns=["source", "error"]),
+            slowest=slowest[["source", "seconds", "size"]],
+            errors=pd.DataFrame(first, columns=["source", "error"], dtype=object),
             folder=folder,
             n_files=summary.n_files,
             n_rows=summary.n_rows,
