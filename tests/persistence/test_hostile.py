@@ -110,7 +110,7 @@ class TestNames:
     def test_threads_are_not_countless(self, tmp_path, value):
         path = saved(ExtraTreesClassifier(2), tmp_path)
         rewrite(path, lambda state: set_attribute(state, "n_jobs", value))
-        with pytest.raises(PersistenceError, match="n_jobs is"):
+        with pytest.raises(PersistenceError, match="n_jobs is no number of threads"):
             load(path)
 
 

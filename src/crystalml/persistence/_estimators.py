@@ -181,9 +181,11 @@ def _check_state(name, kind, state):
         elif hasattr(kind, key) and key not in getattr(kind, "_fields", ()):
             raise PersistenceError(f"{name}.{key} belongs to the class, not to an instance")
         elif not fits(listing.kinds[key], value, sizes):
-            shown = f"{value!r:.100}"
+            shown = f"a {type(value).__name__}"
             if isinstance(value, np.ndarray):
                 shown = f"an array of shape {value.shape!r} and type {value.dtype}"
+            elif isinstance(value, int | float | str | None):
+                shown = f"{value!r:.100}"
             raise PersistenceError(f"{name}.{key} is {shown}, but should be {listing.kinds[key]}")
 
 
@@ -194,7 +196,7 @@ def _check_parameter(name, key, value):
     if key in ("n_jobs", "n_threads") and value is not None:
         is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not is_number or not 0 < abs(value) <= _MOST_THREADS:
-            raise PersistenceError(f"{name}.{key} is {value!r}; it is a number of threads")
+            raise PersistenceError(f"{name}.{key} is no number of threads up to {_MOST_THREADS}")
 
 
 def trusted_types() -> tuple[str, ...]:
