@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 from _fuzz_models import ModelTarget
-from _plain_gemmi import group_number, has_cell, listed_operations, look_up, same
+from _plain_gemmi import differences, group_number, has_cell, listed_operations, look_up
 
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _LONGEST_SEED = 16_000  # bytes
@@ -172,11 +172,8 @@ def silent_differences(row, block):
         Column -> both values, where they differ in the cell, volume, formula, group or sites.
     """
     theirs = look_up(block)
-    found = {name: (row[name], theirs[name]) for name in _COMPARED
-             if not same(row[name], theirs[name])}  # fmt: skip
+    found = differences(row, {name: theirs[name] for name in _COMPARED})
     flags = row["flags"].split(";")
-    if "formula" in found and theirs["formula"] is None and "formula_from_sites" in flags:
-        del found["formula"]
     operations = listed_operations(block)
     number = group_number(operations) if len(operations) > 1 else None
     has_number = not {"magnetic", "modulated"} & set(flags)

@@ -84,9 +84,17 @@ def same(ours, theirs):
 
 
 def differences(ours, theirs):
-    """Columns in which a record differs from plain look-ups."""
-    return {name: (ours[name], value) for name, value in theirs.items()
-            if not same(ours[name], value)}  # fmt: skip
+    """Columns in which a record differs from plain look-ups.
+
+    What a file does not give may be taken from its atom sites, where the flag says so.
+    """
+    from_sites = "formula_from_sites" in ours["flags"].split(";")
+    derived = {"formula", "formula_units"} if from_sites else set()
+    return {
+        name: (ours[name], value)
+        for name, value in theirs.items()
+        if not same(ours[name], value) and not (name in derived and same(None, value))
+    }
 
 
 def _values(block, tag):

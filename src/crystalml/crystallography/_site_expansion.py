@@ -8,6 +8,7 @@ from crystalml.exceptions import CIFError
 # may be true alternatives as close as 0.1 Å.
 SITE_TOLERANCE, SPLIT_TOLERANCE = 0.1, 0.03
 FULL_OCCUPANCY = 0.999
+_PAIRS_AT_ONCE = 50_000
 OCCUPANCY_TOLERANCE = 0.05  # by how much rounded occupancies of one place may exceed 1
 
 
@@ -36,18 +37,21 @@ def expand_sites(fractions, occupancies, operations, vectors):
     scale = operations[0].DEN
     rotations = np.array([operation.rot for operation in operations], dtype=float) / scale
     translations = np.array([operation.tran for operation in operations], dtype=float) / scale
+    tolerances = np.where(occupancies >= FULL_OCCUPANCY, SITE_TOLERANCE, SPLIT_TOLERANCE)
     expanded, atoms = [], []
-    # Atom by atom: all pairs of images at once would need operations^2 times n of memory.
-    for atom, (fraction, occupancy) in enumerate(zip(fractions, occupancies, strict=True)):
-        images = rotations @ fraction + translations
+    # All pairs of images of some atoms at once: their number bounds the memory.
+    size = max(_PAIRS_AT_ONCE // len(operations) ** 2, 1)
+    for start in range(0, len(fractions), size):
+        part = slice(start, start + size)
+        images = np.einsum("oij,nj->noi", rotations, fractions[part]) + translations
         images -= np.floor(images)
-        between = images[:, None] - images
+        between = images[:, :, None] - images[:, None]
         between -= np.round(between)
-        tolerance = SITE_TOLERANCE if occupancy >= FULL_OCCUPANCY else SPLIT_TOLERANCE
-        close = ((between @ vectors) ** 2).sum(axis=2) < tolerance**2
-        distinct = images[~np.tril(close, -1).any(axis=1)]
-        expanded.append(distinct)
-        atoms.append(np.full(len(distinct), atom))
+        squares = ((between @ vectors) ** 2).sum(axis=3)
+        close = squares < tolerances[part, None, None] ** 2
+        distinct = ~np.tril(close, -1).any(axis=2)
+        expanded.append(images[distinct])
+        atoms.append(start + np.nonzero(distinct)[0])
     return np.concatenate(expanded) % 1.0, np.concatenate(atoms)
 
 
