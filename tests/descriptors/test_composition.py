@@ -90,6 +90,9 @@ def comparable(formulas):
         for symbol, states in ours.items()
         if states.tolist() != list(pymatgen.Element(symbol).common_oxidation_states)
     }
+    if changed:  # such a pymatgen imputes another mean, too
+        unknown = np.isnan(electronegativities(impute=False))
+        changed |= set(np.array(ELEMENTS)[unknown].tolist())
     return [text for text in formulas if not changed & set(pymatgen.Composition(text).as_dict())]
 
 
