@@ -18,7 +18,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from crystalml.crystallography import ELEMENTS, parse_formulas
 from crystalml.descriptors import CompositionDescriptors
 from crystalml.descriptors._composition_presets import build_families
-from crystalml.descriptors._elemental import common_oxidation_states, elemental_table
+from crystalml.descriptors._elemental import (
+    common_oxidation_states,
+    electronegativities,
+    elemental_table,
+)
 from crystalml.exceptions import FormulaError, InvalidInputError, SchemaError
 
 matminer = pytest.importorskip("matminer.featurizers.composition")
