@@ -37,7 +37,8 @@ def expand_sites(fractions, occupancies, operations, vectors):
     scale = operations[0].DEN
     rotations = np.array([operation.rot for operation in operations], dtype=float) / scale
     translations = np.array([operation.tran for operation in operations], dtype=float) / scale
-    tolerances = np.where(occupancies >= FULL_OCCUPANCY, SITE_TOLERANCE, SPLIT_TOLERANCE)
+    full = np.asarray(occupancies) >= FULL_OCCUPANCY
+    tolerances = np.where(full, SITE_TOLERANCE, SPLIT_TOLERANCE)
     expanded, atoms = [], []
     # All pairs of images of some atoms at once: their number bounds the memory.
     size = max(_PAIRS_AT_ONCE // len(operations) ** 2, 1)

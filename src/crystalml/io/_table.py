@@ -80,7 +80,7 @@ def read_cifs(
 
     Notes
     -----
-    Beyond `max_file_size`, three limits hold for each file: 60 seconds of processor time, 100,000
+    Beyond `max_file_size`, three limits hold for each file: 60 seconds (and as many of processor time), 100,000
     data blocks, and 10,000,000 words where it has to be read word by word (lists of atoms or
     operations; layouts that only a full parser understands). A file beyond one of them has one
     row with status ``"error"``, which says so. Named pipes, sockets and devices are not read.
