@@ -5,9 +5,11 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import nn
 
 from crystalml._typing import (
     ArrayLike,
@@ -18,20 +20,54 @@ from crystalml._typing import (
     Splitter,
     Transformed,
 )
-from crystalml._validation import Interval, StrOptions
+from crystalml._validation import Interval, StrOptions, private_random_state
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._batches import apply_in_double
-from crystalml.neural._documentation import document_common
-from crystalml.neural._mlp import hidden_sizes
-from crystalml.neural._modules import ACTIVATIONS, Autoencoder, RegressionLoss
-from crystalml.neural._parameter_types import Activation, Optimizer, Scheduler
+from crystalml.neural._modules import ACTIVATIONS, MLP, RegressionLoss
+from crystalml.neural._parameters import (
+    Activation,
+    Optimizer,
+    Scheduler,
+    document_parameters,
+    hidden_sizes,
+)
 
 _FLOATS = [np.float64, np.float32]
 _CONSTANT = 1e-13  # a spread below this share of the largest value is rounding
 
 
-@document_common
+class Autoencoder(nn.Module):
+    """Two perceptrons, one to a few numbers and one back; in training the input is disturbed.
+
+    Parameters
+    ----------
+    n_inputs, n_components : int
+        Width of the rows, and of what they are turned into.
+    hidden_sizes : sequence of int
+        Width of the hidden layers of the encoder; the decoder has them in reverse.
+    activation : str
+        Key of ``ACTIVATIONS``.
+    dropout : float
+        Probability that a hidden unit is zeroed in training.
+    noise : float
+        Standard deviation of the normal noise added to the input in training.
+    """
+
+    def __init__(self, n_inputs, n_components, hidden_sizes, activation, dropout, noise):
+        super().__init__()
+        self.noise = noise
+        self.encoder = MLP(n_inputs, n_components, hidden_sizes, activation, dropout, False)
+        self.decoder = MLP(n_components, n_inputs, hidden_sizes[::-1], activation, dropout, False)
+
+    def forward(self, x):
+        """Return the rows as they come out of the narrow middle."""
+        if self.training and self.noise > 0:
+            x = torch.randn_like(x).mul_(self.noise).add_(x)
+        return self.decoder(self.encoder(x))
+
+
+@document_parameters
 class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetEstimator):
     """Learned descriptors: the narrow middle of a net that gives its input back.
 
@@ -192,7 +228,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         X = self._checked(X, reset=not goes_on, ensure_min_samples=2)
         if not goes_on:
             self._learn_scale(X)
-            self._random_state = self._new_random_state()
+            self._random_state = private_random_state(self.random_state)
         rows = self._standardised(X).astype(np.float32, order="C")
         parts = self._split(X, y, rows, groups, np.arange(len(rows)))
         self._train(rows, rows, None, *parts, previous=goes_on)

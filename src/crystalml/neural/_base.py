@@ -14,15 +14,15 @@ from crystalml._validation import (
     StrOptions,
     check_parameters,
     check_sample_weight,
+    private_random_state,
 )
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._batches import apply_in_slices
-from crystalml.neural._history import continue_from, history_frame
 from crystalml.neural._holdout import group_codes, held_out_rows, rows_of_splitter
 from crystalml.neural._modules import can_normalise_batches
 from crystalml.neural._serialization import net_state, restore_net
 from crystalml.neural._torch_state import find_device, seeded
-from crystalml.neural._training import build_net, train
+from crystalml.neural._training import build_net, continue_from, history_frame, train
 
 _COMMON_CONSTRAINTS = {
     "optimizer": [StrOptions({"adam", "adamw", "rmsprop", "sgd"}), type],
@@ -90,7 +90,7 @@ class BaseNetEstimator(BaseEstimator):
         used = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
         self._check_learnable(target[used])
         if not goes_on:
-            self._random_state = self._new_random_state()
+            self._random_state = private_random_state(self.random_state)
         train_rows, valid_rows = self._split(X, y, target, groups, used)
         self._train(X, target, weight, train_rows, valid_rows, previous=goes_on)
         return self
@@ -110,12 +110,6 @@ class BaseNetEstimator(BaseEstimator):
 
     def _check_learnable(self, target):
         """Raise if there is nothing to learn in the rows that count."""
-
-    def _new_random_state(self):
-        """Return a generator of our own, or the user's; never the global one."""
-        if isinstance(self.random_state, np.random.RandomState):
-            return self.random_state
-        return np.random.RandomState(self.random_state)
 
     def _split(self, X, y, target, groups, used):
         """Return the rows to train on and the rows to validate on (or None)."""
@@ -193,7 +187,7 @@ class BaseNetEstimator(BaseEstimator):
         weight = self._loss_weights(y, weight)
         used = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
         if not goes_on:
-            self._random_state = self._new_random_state()
+            self._random_state = private_random_state(self.random_state)
         self._train(X, target, weight, used, None, previous=goes_on, epochs=1)
         return self
 

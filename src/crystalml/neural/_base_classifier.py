@@ -15,8 +15,7 @@ from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._modules import ClassificationLoss
-from crystalml.neural._sampling import dropout_passes
-from crystalml.neural._uncertainty import probability_uncertainty
+from crystalml.neural._uncertainty import dropout_passes, probability_uncertainty
 
 
 class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):

@@ -13,9 +13,8 @@ from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._heads import make_head, tails
-from crystalml.neural._parameter_types import Head
-from crystalml.neural._sampling import dropout_passes
-from crystalml.neural._uncertainty import total_uncertainty
+from crystalml.neural._parameters import Head
+from crystalml.neural._uncertainty import dropout_passes, total_uncertainty
 
 
 class BaseNetRegressor(RegressorMixin, BaseNetEstimator):

@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 
 from crystalml._typing import ArrayLike, FloatArray, NDArray, Progress, RandomState
 from crystalml.neural._base_classifier import BaseNetClassifier
-from crystalml.neural._ensemble import BaseNetEnsemble
+from crystalml.neural._ensemble_base import BaseNetEnsemble
 from crystalml.neural._mlp import MLPNetClassifier
 from crystalml.neural._uncertainty import probability_uncertainty
 

@@ -13,10 +13,10 @@ from crystalml._typing import ArrayLike, FloatArray, Progress, RandomState
 from crystalml._validation import Interval
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_regressor import BaseNetRegressor
-from crystalml.neural._conformal import conformal_interval, conformal_scores
-from crystalml.neural._ensemble import BaseNetEnsemble
+from crystalml.neural._ensemble_base import BaseNetEnsemble
 from crystalml.neural._heads import tails
 from crystalml.neural._holdout import held_out_rows
+from crystalml.neural._intervals import conformal_interval, conformal_scores
 from crystalml.neural._mlp import MLPNetRegressor
 from crystalml.neural._uncertainty import total_uncertainty
 

@@ -100,36 +100,6 @@ def hidden_layers(n_inputs, hidden_sizes, activation, dropout, batch_normalizati
     return layers
 
 
-class Autoencoder(nn.Module):
-    """Two perceptrons, one to a few numbers and one back; in training the input is disturbed.
-
-    Parameters
-    ----------
-    n_inputs, n_components : int
-        Width of the rows, and of what they are turned into.
-    hidden_sizes : sequence of int
-        Width of the hidden layers of the encoder; the decoder has them in reverse.
-    activation : str
-        Key of ``ACTIVATIONS``.
-    dropout : float
-        Probability that a hidden unit is zeroed in training.
-    noise : float
-        Standard deviation of the normal noise added to the input in training.
-    """
-
-    def __init__(self, n_inputs, n_components, hidden_sizes, activation, dropout, noise):
-        super().__init__()
-        self.noise = noise
-        self.encoder = MLP(n_inputs, n_components, hidden_sizes, activation, dropout, False)
-        self.decoder = MLP(n_components, n_inputs, hidden_sizes[::-1], activation, dropout, False)
-
-    def forward(self, x):
-        """Return the rows as they come out of the narrow middle."""
-        if self.training and self.noise > 0:
-            x = torch.randn_like(x).mul_(self.noise).add_(x)
-        return self.decoder(self.encoder(x))
-
-
 class ClassificationLoss(nn.Module):
     """Cross-entropy of logits; with weights that average 1, a weighted mean over the rows."""
 

@@ -1,29 +1,141 @@
-"""Symmetry class and volume from one net, as a scikit-learn estimator."""
+"""Symmetry class and volume from one net: its torch module, its loss, its target."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
+from torch.nn import functional
 
 from crystalml._typing import ArrayLike, FloatArray, NDArray, Progress, RandomState, Splitter
 from crystalml._validation import Interval, StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_classifier import BaseNetClassifier
-from crystalml.neural._documentation import document_common
-from crystalml.neural._mlp import hidden_sizes
-from crystalml.neural._modules import ACTIVATIONS
-from crystalml.neural._multi_task_module import TwoTaskLoss, TwoTaskNet
-from crystalml.neural._parameter_types import Activation, ClassWeight, Optimizer, Scheduler
-from crystalml.neural._sampling import dropout_passes
-from crystalml.neural._two_targets import TwoTargets
+from crystalml.neural._modules import ACTIVATIONS, MLP, hidden_layers
+from crystalml.neural._parameters import (
+    Activation,
+    ClassWeight,
+    Optimizer,
+    Scheduler,
+    document_parameters,
+    hidden_sizes,
+)
+from crystalml.neural._uncertainty import dropout_passes
 
 
-@document_common
+class TwoTaskOutput(NamedTuple):
+    """What the net says of some rows."""
+
+    logits: torch.Tensor  # (n_rows, n_classes)
+    volume: torch.Tensor  # (n_rows,), standardised
+    log_variances: torch.Tensor | None  # of the two tasks, where they are learned
+
+
+class TwoTaskNet(nn.Module):
+    """Hidden layers that two heads share, one for the classes and one for the volume.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Width of the input, and number of classes.
+    hidden_sizes : sequence of int
+        Width of each shared layer.
+    head_sizes : sequence of int
+        Width of each hidden layer of either head.
+    activation : str
+        Key of ``ACTIVATIONS``.
+    dropout : float
+        Probability that a shared hidden unit is zeroed in training.
+    batch_normalization : bool
+        Normalise shared layers before each activation.
+    learned_weights : bool
+        Whether the variances of the two tasks are parameters.
+    """
+
+    def __init__(
+        self,
+        n_inputs,
+        n_outputs,
+        hidden_sizes,
+        head_sizes,
+        activation,
+        dropout,
+        batch_normalization,
+        learned_weights,
+    ):
+        super().__init__()
+        layers = hidden_layers(n_inputs, hidden_sizes, activation, dropout, batch_normalization)
+        self.trunk = nn.Sequential(*layers)
+        width = [n_inputs, *hidden_sizes][-1]
+        self.class_head = MLP(width, n_outputs, head_sizes, activation, 0.0, False)
+        self.volume_head = MLP(width, 1, head_sizes, activation, 0.0, False)
+        self.log_variances = nn.Parameter(torch.zeros(2)) if learned_weights else None
+
+    def forward(self, x):
+        """Return logits and volumes of some rows."""
+        shared = self.trunk(x)
+        volume = self.volume_head(shared).squeeze(1)
+        return TwoTaskOutput(self.class_head(shared), volume, self.log_variances)
+
+
+class TwoTaskLoss(nn.Module):
+    """Cross-entropy of the class and squared error of the volume, weighed against each other.
+
+    The target has two columns, the class code and the standardised volume, NaN where that is not
+    known: such a row teaches the class alone. With fixed weights a row's loss is cross-entropy
+    plus `volume_weight` times squared error. Where the net has log-variances s, it is
+
+        exp(-s1) cross-entropy + s1 / 2 + (exp(-s2) squared error + s2) / 2.
+
+    Both are means over all rows, so that a row counts the same in any batch.
+
+    Parameters
+    ----------
+    volume_weight : float
+        Without log-variances.
+    """
+
+    def __init__(self, volume_weight=1.0):
+        super().__init__()
+        self.volume_weight = volume_weight
+
+    def forward(self, output, target, weight=None):
+        """Return the mean of weight times loss."""
+        entropy, error, known = _losses(output, target)
+        if output.log_variances is None:
+            loss = entropy + self.volume_weight * error
+        else:
+            of_class, of_volume = output.log_variances
+            loss = torch.exp(-of_class) * entropy + of_class / 2
+            loss = loss + (torch.exp(-of_volume) * error + of_volume * known) / 2
+        return (loss if weight is None else loss * weight).mean()
+
+    def scores(self, output, target, weight=None):
+        """Return the share of right classes, and both losses before they are weighed."""
+        entropy, error, _ = _losses(output, target)
+        hits = (output.logits.argmax(dim=1) == target[:, 0]).to(entropy.dtype)
+        rows = {"accuracy": hits, "class_loss": entropy, "volume_loss": error}
+        return {
+            name: (value if weight is None else value * weight).mean()
+            for name, value in rows.items()
+        }
+
+
+def _losses(output, target):
+    """Return cross-entropy and squared error (0 where unknown) of each row, and what is known."""
+    entropy = functional.cross_entropy(output.logits, target[:, 0].long(), reduction="none")
+    known = ~torch.isnan(target[:, 1])
+    # Not a product with `known`: the gradient of NaN times zero is NaN.
+    error = (output.volume - torch.where(known, target[:, 1], output.volume.detach())) ** 2
+    return entropy, error * known, known
+
+
+@document_parameters
 class MultiTaskNet(BaseNetClassifier):
     """Symmetry class and volume from one trunk: a classifier that may be told a volume as well.
 
@@ -366,3 +478,94 @@ def _class_and_volume(output):
 
 def _volume(output):
     return output.volume.double().cpu().numpy()
+
+
+_NAMES = ["class", "volume"]
+
+
+class TwoTargets(NamedTuple):
+    """What `y` says of each row, before the labels are checked."""
+
+    labels: object
+    volumes: np.ndarray  # NaN where not known
+    names: list | None  # of the two columns; None where y is labels alone
+
+    @classmethod
+    def of(cls, y, *, caller):
+        """Take `y` apart: two columns are class and volume, anything else is labels.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are more columns, or a volume is no number > 0.
+        """
+        if not hasattr(y, "shape") and y is not None:
+            y = _as_columns(y)
+        shape = np.shape(y)
+        if len(shape) == 2 and shape[1] > 2:
+            raise InvalidInputError(
+                f"{caller}: y has {shape[1]} columns; give two, class and volume, or the labels "
+                "alone in one dimension."
+            )
+        if len(shape) != 2 or shape[1] < 2:
+            return cls(y, np.full(shape[0] if shape else 0, np.nan), None)
+        if not isinstance(y, pd.DataFrame):
+            y = pd.DataFrame({name: _column(y, i) for i, name in enumerate(_NAMES)})
+        return cls(y.iloc[:, 0], _volumes(y.iloc[:, 1], caller), y.columns.tolist())
+
+    def log_volumes(self, weight):
+        """Return ``log1p`` of the volumes, and which are known of rows that count."""
+        logarithm = np.log1p(self.volumes)
+        return logarithm, ~np.isnan(logarithm) & (True if weight is None else weight > 0)
+
+    def log_volume_scale(self, weight, *, caller):
+        """Return mean and standard deviation of ``log1p`` of the volumes, NaN for labels alone.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is a column of volumes, but none is known in a row that counts.
+        """
+        logarithm, known = self.log_volumes(weight)
+        if self.names is None:
+            return np.nan, np.nan
+        if not known.any():
+            raise InvalidInputError(
+                f"{caller}: no row that counts has a volume. Give fit the labels alone, in one "
+                "dimension."
+            )
+        weight = None if weight is None else weight[known]
+        mean = np.average(logarithm[known], weights=weight)
+        variance = np.average((logarithm[known] - mean) ** 2, weights=weight)
+        return float(mean), float(np.sqrt(variance)) if variance > 0 else 1.0
+
+
+def _as_columns(y):
+    """Return a list as an array that does not turn numbers beside text into text."""
+    pairs = isinstance(y, list | tuple) and all(isinstance(row, list | tuple) for row in y)
+    return np.array(y, dtype=object if pairs else None)
+
+
+def _column(y, position):
+    """Return a column of an array with the type that its values have."""
+    column = y[:, position]
+    return np.array(column.tolist()) if column.dtype == object else column
+
+
+def _volumes(column, caller):
+    """Return volumes as floats, or raise."""
+    try:
+        volumes = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{caller}: the second column of y should be the volume, but holds what is no number "
+            f"({error}). Give class and volume in this order."
+        ) from error
+    bad = ~((volumes > 0) & np.isfinite(volumes)) & ~np.isnan(volumes)
+    if bad.any():
+        row = int(bad.argmax())
+        raise InvalidInputError(
+            f"{caller}: {bad.sum()} volumes in y are not finite and > 0 (first: row {row}, "
+            f"{float(volumes[row])!r}). Give NaN where a volume is not known."
+        )
+    return volumes

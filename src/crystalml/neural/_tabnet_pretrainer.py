@@ -9,16 +9,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from crystalml._typing import ArrayLike, Progress, RandomState, Splitter, Transformed
-from crystalml._validation import Interval
+from crystalml._validation import Interval, private_random_state
 from crystalml.neural._base import BaseNetEstimator
-from crystalml.neural._parameter_types import Optimizer, Scheduler
-from crystalml.neural._tabnet_common import TABNET_CONSTRAINTS, TabNetParameters
-from crystalml.neural._tabnet_documentation import document_tabnet
-from crystalml.neural._tabnet_losses import ReconstructionLoss
-from crystalml.neural._tabnet_modules import TabNetPretraining
+from crystalml.neural._parameters import Optimizer, Scheduler, document_parameters
+from crystalml.neural._tabnet_base import TABNET_CONSTRAINTS, TabNetParameters
+from crystalml.neural._tabnet_modules import ReconstructionLoss, TabNetPretraining
 
 
-@document_tabnet
+@document_parameters
 class TabNetPretrainer(
     TabNetParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetEstimator
 ):
@@ -31,7 +29,7 @@ class TabNetPretrainer(
 
     Parameters
     ----------
-    {encoder_parameters}
+    {tabnet_parameters}
     masking_ratio : float, default=0.5
         Chance of each column of each row to be hidden in training.
     n_independent_decoder, n_shared_decoder : int, default=1
@@ -40,7 +38,7 @@ class TabNetPretrainer(
 
     Attributes
     ----------
-    {encoder_attributes}
+    {tabnet_attributes}
     {common_attributes}
 
     See Also
@@ -189,7 +187,7 @@ class TabNetPretrainer(
             ensure_min_samples=2,
         )
         if not goes_on:
-            self._random_state = self._new_random_state()
+            self._random_state = private_random_state(self.random_state)
         no_target = np.zeros(len(rows), dtype=np.float32)
         parts = self._split(rows, y, no_target, groups, np.arange(len(rows)))
         self._train(rows, no_target, None, *parts, previous=goes_on)

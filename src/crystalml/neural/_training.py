@@ -11,6 +11,7 @@ from collections import defaultdict
 from contextlib import suppress
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.base import clone
 from sklearn.utils import ClassifierTags
@@ -19,7 +20,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.dataset import Dataset
 from skorch.utils import to_numpy
 from torch.nn.utils import clip_grad_norm_
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import Subset
 
 from crystalml._progress import progress_bar
@@ -31,10 +32,202 @@ from crystalml.neural._batches import (
     apply_in_slices,
     as_tensor,
 )
-from crystalml.neural._optimizers import find_optimizer, make_scheduler
 
 _PARTS = ("train", "valid")
+
+
 _BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+# In the history of a net for callbacks alone.
+_HIDDEN = (
+    "batches",
+    "train_batch_count",
+    "train_loss_best",
+    "valid_batch_count",
+    "valid_loss_best",
+)
+
+
+_FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+
+
+_OPTIMIZERS = {
+    "adam": (torch.optim.Adam, {}),
+    "adamw": (torch.optim.AdamW, {}),
+    "rmsprop": (torch.optim.RMSprop, {}),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+}
+
+
+def build_net(estimator, criterion, module_parameters, *, max_epochs, validated, scheduler, device):
+    """Build and initialise the untrained net of `estimator` from its parameters.
+
+    Parameters
+    ----------
+    estimator : BaseNetEstimator
+        Gives the module class and the parameters common to all net estimators.
+    criterion : type
+        Loss module, called with output, target and weight.
+    module_parameters : dict
+        Passed to the module class.
+    max_epochs : int
+        Length of the coming training.
+    validated : bool
+        Whether there will be validation rows, so that the best epoch can be told.
+    scheduler : str, callable or None
+        The estimator's parameter, or None where the learning rate should stay.
+    device : torch.device
+        Where the module lives.
+
+    Returns
+    -------
+    Net
+    """
+    optimizer, optimizer_parameters = find_optimizer(estimator)
+    net = Net(
+        estimator._module_class,
+        criterion,
+        optimizer=optimizer,
+        lr=estimator.learning_rate,
+        max_epochs=max_epochs,
+        batch_size=estimator.batch_size,
+        iterator_train=PermutedBatches,
+        iterator_valid=Batches,
+        iterator_valid__batch_size=PREDICTION_ROWS,
+        dataset=RowData,
+        train_split=None,
+        callbacks=_callbacks(estimator, scheduler, validated),
+        use_caching=False,  # what modules return in training need not be what is scored
+        verbose=int(estimator.verbose),
+        device=str(device),
+        **{f"module__{name}": value for name, value in module_parameters.items()},
+        **{f"optimizer__{name}": value for name, value in optimizer_parameters.items()},
+    )
+    net.max_gradient_norm_ = getattr(estimator, "max_gradient_norm", None)
+    net.n_outputs_ = estimator._n_outputs
+    return net.initialize()
+
+
+def find_optimizer(estimator):
+    """Return the optimiser class and its parameters, fused into one kernel where torch can.
+
+    Raises
+    ------
+    InvalidInputError
+        If the parameter `optimizer` is a class that is no optimiser.
+    """
+    optimizer, parameters = _OPTIMIZERS.get(estimator.optimizer, (estimator.optimizer, {}))
+    if not issubclass(optimizer, torch.optim.Optimizer):
+        raise InvalidInputError(
+            f"{type(estimator).__name__}: optimizer={optimizer!r} is no subclass of "
+            f"torch.optim.Optimizer; give one, or a name of {sorted(_OPTIMIZERS)}."
+        )
+    fused = {"fused": True} if optimizer in _FUSED_OPTIMIZERS else {}
+    return optimizer, {"weight_decay": estimator.weight_decay, **parameters, **fused}
+
+
+def _callbacks(estimator, scheduler, validated):
+    """List the callbacks in the order in which they are told."""
+    name = type(estimator).__name__
+    callbacks = [EpochTimer(), _Watch(name), *_of_user(estimator.callbacks or [], name)]
+    if scheduler is not None:
+        callbacks.append(_Schedule(scheduler, "valid_loss" if validated else "train_loss"))
+    if estimator.progress:
+        callbacks.append(_EpochBar(estimator.progress, name))
+    if estimator.verbose:
+        callbacks.append(_EpochTable())
+    if validated:
+        patience = np.inf if estimator.patience is None else estimator.patience
+        callbacks.append(
+            _BestWeights(
+                patience=patience,
+                threshold=estimator.min_delta,
+                threshold_mode="abs",
+                load_best=True,
+            )
+        )
+    return callbacks
+
+
+def _of_user(callbacks, caller):
+    """Return clones of a user's callbacks, as a fit must not change the objects it was given."""
+    for callback in callbacks:
+        bare = callback[-1] if isinstance(callback, tuple) else callback
+        if not issubclass(bare if isinstance(bare, type) else type(bare), Callback):
+            raise InvalidInputError(
+                f"{caller}: callbacks holds {callback!r}; give callbacks of skorch, or pairs of a "
+                "name and a callback."
+            )
+    return clone(callbacks, safe=False)
+
+
+def train(net, X, y, weight, train_rows, valid_rows):
+    """Train `net` on some rows of the tensors and stop by others; leave it ready to predict.
+
+    Parameters
+    ----------
+    net : Net
+        Initialised; changed in place.
+    X, y : ndarray of float32 (and int64)
+        Inputs and encoded target of all rows.
+    weight : ndarray of float32 or None
+        Weight of each row, averaging 1 over each part.
+    train_rows, valid_rows : ndarray of int
+        Row numbers of the two parts; the second may be None.
+    """
+    data = RowData(
+        *(None if part is None else as_tensor(part, net.device) for part in (X, y, weight))
+    )
+    parts = Subset(data, train_rows), None if valid_rows is None else Subset(data, valid_rows)
+    net.parameters_ = [p for group in net.optimizer_.param_groups for p in group["params"]]
+    net.notify("on_train_begin", X=data.X, y=data.y)
+    with suppress(_StopTraining):
+        net.fit_loop(parts)
+    net.kept_epoch_ = len(net.history_)
+    net.notify("on_train_end", X=data.X, y=data.y)
+    finish_training(net)
+
+
+def finish_training(net):
+    """Leave a net ready to predict and without what only the training needs."""
+    net.optimizer_.zero_grad()
+    net.parameters_ = None  # module and optimiser hold them: pickle them there
+    net.module_.eval()
+
+
+def continue_from(net, previous, *, with_optimizer, caller):
+    """Give `net` the weights and the history of `previous`, and its optimiser's state if asked.
+
+    Raises
+    ------
+    InvalidInputError
+        If the two modules differ in shape.
+    """
+    try:
+        net.module_.load_state_dict(previous.module_.state_dict())
+    except RuntimeError as error:
+        raise InvalidInputError(
+            f"{caller}: the parameters now ask for another network than the one fitted before, "
+            "so its training cannot go on. Set warm_start=False and fit again."
+        ) from error
+    net.history_.extend(previous.history_)
+    if with_optimizer and type(net.optimizer_) is type(previous.optimizer_):
+        settings = [dict(group, params=None) for group in net.optimizer_.param_groups]
+        net.optimizer_.load_state_dict(previous.optimizer_.state_dict())
+        for group, now in zip(net.optimizer_.param_groups, settings, strict=True):
+            group.update({name: value for name, value in now.items() if name != "params"})
+
+
+def history_frame(net):
+    """Return the net's history as a table with one row per epoch."""
+    table = pd.DataFrame(
+        [
+            {name: value for name, value in epoch.items() if name not in _HIDDEN}
+            for epoch in net.history_
+        ]
+    )
+    return table.rename(columns={"dur": "duration"})
 
 
 class RowData(Dataset):
@@ -229,6 +422,17 @@ class _Schedule(Callback):
         self.scheduler_ = None  # it refers to the optimiser, which a pickle should hold once
 
 
+def make_scheduler(scheduler, optimizer, max_epochs):
+    """Return the torch scheduler of a name, or what the user's callable makes of the optimiser."""
+    if scheduler == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=max_epochs)
+    if scheduler == "plateau":
+        return ReduceLROnPlateau(optimizer)
+    if scheduler == "step":
+        return StepLR(optimizer, step_size=50, gamma=0.9)
+    return scheduler(optimizer)
+
+
 class _EpochTable(PrintLog):
     """A table of the epochs, without colours for new lowest losses."""
 
@@ -265,121 +469,3 @@ def _losses(net):
     """Return the losses of the last epoch by name; without validation rows there is one."""
     last = net.history[-1]
     return {name: last[name] for name in (f"{part}_loss" for part in _PARTS) if name in last}
-
-
-def build_net(estimator, criterion, module_parameters, *, max_epochs, validated, scheduler, device):
-    """Build and initialise the untrained net of `estimator` from its parameters.
-
-    Parameters
-    ----------
-    estimator : BaseNetEstimator
-        Gives the module class and the parameters common to all net estimators.
-    criterion : type
-        Loss module, called with output, target and weight.
-    module_parameters : dict
-        Passed to the module class.
-    max_epochs : int
-        Length of the coming training.
-    validated : bool
-        Whether there will be validation rows, so that the best epoch can be told.
-    scheduler : str, callable or None
-        The estimator's parameter, or None where the learning rate should stay.
-    device : torch.device
-        Where the module lives.
-
-    Returns
-    -------
-    Net
-    """
-    optimizer, optimizer_parameters = find_optimizer(estimator)
-    net = Net(
-        estimator._module_class,
-        criterion,
-        optimizer=optimizer,
-        lr=estimator.learning_rate,
-        max_epochs=max_epochs,
-        batch_size=estimator.batch_size,
-        iterator_train=PermutedBatches,
-        iterator_valid=Batches,
-        iterator_valid__batch_size=PREDICTION_ROWS,
-        dataset=RowData,
-        train_split=None,
-        callbacks=_callbacks(estimator, scheduler, validated),
-        use_caching=False,  # what modules return in training need not be what is scored
-        verbose=int(estimator.verbose),
-        device=str(device),
-        **{f"module__{name}": value for name, value in module_parameters.items()},
-        **{f"optimizer__{name}": value for name, value in optimizer_parameters.items()},
-    )
-    net.max_gradient_norm_ = getattr(estimator, "max_gradient_norm", None)
-    net.n_outputs_ = estimator._n_outputs
-    return net.initialize()
-
-
-def _callbacks(estimator, scheduler, validated):
-    """List the callbacks in the order in which they are told."""
-    name = type(estimator).__name__
-    callbacks = [EpochTimer(), _Watch(name), *_of_user(estimator.callbacks or [], name)]
-    if scheduler is not None:
-        callbacks.append(_Schedule(scheduler, "valid_loss" if validated else "train_loss"))
-    if estimator.progress:
-        callbacks.append(_EpochBar(estimator.progress, name))
-    if estimator.verbose:
-        callbacks.append(_EpochTable())
-    if validated:
-        patience = np.inf if estimator.patience is None else estimator.patience
-        callbacks.append(
-            _BestWeights(
-                patience=patience,
-                threshold=estimator.min_delta,
-                threshold_mode="abs",
-                load_best=True,
-            )
-        )
-    return callbacks
-
-
-def _of_user(callbacks, caller):
-    """Return clones of a user's callbacks, as a fit must not change the objects it was given."""
-    for callback in callbacks:
-        bare = callback[-1] if isinstance(callback, tuple) else callback
-        if not issubclass(bare if isinstance(bare, type) else type(bare), Callback):
-            raise InvalidInputError(
-                f"{caller}: callbacks holds {callback!r}; give callbacks of skorch, or pairs of a "
-                "name and a callback."
-            )
-    return clone(callbacks, safe=False)
-
-
-def train(net, X, y, weight, train_rows, valid_rows):
-    """Train `net` on some rows of the tensors and stop by others; leave it ready to predict.
-
-    Parameters
-    ----------
-    net : Net
-        Initialised; changed in place.
-    X, y : ndarray of float32 (and int64)
-        Inputs and encoded target of all rows.
-    weight : ndarray of float32 or None
-        Weight of each row, averaging 1 over each part.
-    train_rows, valid_rows : ndarray of int
-        Row numbers of the two parts; the second may be None.
-    """
-    data = RowData(
-        *(None if part is None else as_tensor(part, net.device) for part in (X, y, weight))
-    )
-    parts = Subset(data, train_rows), None if valid_rows is None else Subset(data, valid_rows)
-    net.parameters_ = [p for group in net.optimizer_.param_groups for p in group["params"]]
-    net.notify("on_train_begin", X=data.X, y=data.y)
-    with suppress(_StopTraining):
-        net.fit_loop(parts)
-    net.kept_epoch_ = len(net.history_)
-    net.notify("on_train_end", X=data.X, y=data.y)
-    finish_training(net)
-
-
-def finish_training(net):
-    """Leave a net ready to predict and without what only the training needs."""
-    net.optimizer_.zero_grad()
-    net.parameters_ = None  # module and optimiser hold them: pickle them there
-    net.module_.eval()

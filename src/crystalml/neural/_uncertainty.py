@@ -1,12 +1,24 @@
-"""What several predictions of the same rows say together: how sure, and why not surer.
+"""How sure predictions are, from several of the same rows: of ensembles, or of dropout.
 
 The samples come one by one, from the members of an ensemble or from passes with dropout, and are
 never held all at once.
 """
 
+from copy import deepcopy
+from numbers import Integral
+
 import numpy as np
 from scipy.special import entr
 from sklearn.utils import Bunch
+from torch import nn
+
+from crystalml._validation import private_random_state
+from crystalml.exceptions import InvalidInputError
+from crystalml.neural._batches import apply_in_slices
+from crystalml.neural._modules import Dropout
+from crystalml.neural._torch_state import find_device, seeded
+
+_TORCH_DROPOUT = (nn.AlphaDropout, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 def probability_uncertainty(samples):
@@ -89,3 +101,58 @@ class _RunningMoments:
     def std(self):
         """Standard deviation of the arrays given, not of a population behind them."""
         return np.sqrt(self._squares / self.count)
+
+
+def dropout_passes(net, X, finish, *, n_samples, random_state, n_threads, caller):
+    """Yield what `finish` makes of the outputs of each pass with other units dropped.
+
+    Only dropout is switched on: batch normalisation keeps the averages of the training, so a
+    pass over a row does not depend on the rows beside it. The net is left as it is.
+
+    Parameters
+    ----------
+    net : Net
+        Trained.
+    X : ndarray of float32 of shape (n_samples, n_features)
+        Checked inputs.
+    finish : callable
+        Takes the module's output for a slice, gives an array with as many rows.
+    n_samples : int
+        Number of passes.
+    random_state : int, RandomState or None
+        Decides the dropped units.
+    n_threads : int or None
+        Threads of torch while this runs.
+    caller : str
+        Name of the estimator, used in messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If the net has no dropout, or `n_samples` is no positive whole number.
+    """
+    if not isinstance(n_samples, Integral) or n_samples < 1:
+        raise InvalidInputError(
+            f"{caller}: n_samples must be a whole number >= 1, got {n_samples!r}."
+        )
+    module = deepcopy(net.module_)
+    layers = [layer for layer in module.modules() if _drops(layer)]
+    if not layers:
+        raise InvalidInputError(
+            f"{caller}: the fitted net drops no units, so all samples would be equal. Fit it with "
+            "dropout > 0 (e.g. dropout=0.2), or use an ensemble of nets."
+        )
+    device = find_device(net.device, caller=caller)
+    for seed in private_random_state(random_state).randint(np.iinfo(np.int32).max, size=n_samples):
+        for layer in layers:
+            layer.train()  # also forgets the masks that the pass before has left
+        with seeded(int(seed), device, n_threads):
+            sample = apply_in_slices(net, X, finish, n_threads=n_threads, module=module)
+        yield sample
+
+
+def _drops(layer):
+    """Tell whether a layer zeroes units in training."""
+    if isinstance(layer, Dropout):
+        return layer.probability > 0
+    return isinstance(layer, _TORCH_DROPOUT) and layer.p > 0

@@ -12,10 +12,15 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from crystalml._progress import progress_bar
 from crystalml._typing import ArrayLike
-from crystalml._validation import Interval, StrOptions, check_parameters, check_sample_weight
+from crystalml._validation import (
+    Interval,
+    StrOptions,
+    check_parameters,
+    check_sample_weight,
+    private_random_state,
+)
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._holdout import group_codes
-from crystalml.neural._sampling import generator_of
 
 _COMMON_CONSTRAINTS = {
     "n_members": [Interval(Integral, 1, None, closed="left")],
@@ -70,7 +75,7 @@ class BaseNetEnsemble(BaseEstimator):
             check_consistent_length(X, groups)
             groups = group_codes(groups, caller=name)
         # Drawn before anything runs: the members do not depend on who is ready first.
-        generator = generator_of(self.random_state)
+        generator = private_random_state(self.random_state)
         seeds = generator.randint(np.iinfo(np.int32).max, size=(self.n_members, 2))
         learned, kept = self._set_aside(len(X), weight, groups, generator)
         rows = (_taken(part, learned) for part in (X, y, weight, groups))
