@@ -66,11 +66,12 @@ def predict_interval(model: Estimator, X: MatrixLike, coverage: float = 0.9) -> 
     True
     """
     if isinstance(model, Pipeline):
+        # The steps before the regressor, if there are any: an empty slice has no transform.
         inputs = model[:-1].transform(X) if len(model) > 1 else X
         return predict_interval(model[-1], inputs, coverage)
     if isinstance(model, TransformedTargetRegressor):
         inner = predict_interval(model.regressor_, X, coverage)
-        return _undone(model.transformer_, inner)
+        return _inverse_transformed(model.transformer_, inner)
     if not hasattr(model, "predict_interval"):
         raise InvalidInputError(
             f"predict_interval: {model!r} has no method predict_interval. Put a "
@@ -79,9 +80,10 @@ def predict_interval(model: Estimator, X: MatrixLike, coverage: float = 0.9) -> 
     return model.predict_interval(X, coverage=coverage)
 
 
-def _undone(transformer, interval):
+def _inverse_transformed(transformer, interval):
     """Undo the transformation of both ends; one that falls turns them around."""
     columns = interval.reshape(len(interval), -1, 2)
+    # One end at a time, as transformers expect a column for each target.
     ends = [transformer.inverse_transform(columns[..., end]) for end in (0, 1)]
     return np.sort(np.stack(ends, axis=-1), axis=-1).reshape(interval.shape)
 
@@ -112,6 +114,7 @@ def conformal_scores(head, values, y):
         scores = np.maximum(values[..., low] - y[..., None], y[..., None] - values[..., high])
     else:
         scores = np.abs(y - head.centre(values))
+        # In units of the predicted standard deviation, so that sure rows get narrow intervals.
         scores = (scores if head.std(values) is None else scores / head.std(values))[..., None]
     return np.sort(scores, axis=0)
 
@@ -140,7 +143,9 @@ def conformal_interval(head, values, scores, coverage, *, caller):
         If there are too few calibration rows for so large a coverage.
     """
     n_rows = len(scores)
-    rank = int(np.ceil((n_rows + 1) * coverage - 1e-9))  # rounding must not cost a row
+    # The new row is one of n + 1 exchangeable ones, hence n + 1. The small number is for products
+    # that rounding lifts above a whole number, which would cost a row.
+    rank = int(np.ceil((n_rows + 1) * coverage - 1e-9))
     if rank > n_rows:
         raise InvalidInputError(
             f"{caller}: an interval with coverage={coverage!r} needs at least "
@@ -153,6 +158,7 @@ def conformal_interval(head, values, scores, coverage, *, caller):
         centre = head.centre(values)
         return np.stack([centre - half, centre + half], axis=-1)
     low, high = symmetric_pairs(head.levels)
+    # Any pair would keep the promise after calibration; the nearest one needs the least change.
     inner = np.abs(head.levels[high] - head.levels[low] - coverage).argmin()
     ends = values[..., low[inner]] - reach[:, inner], values[..., high[inner]] + reach[:, inner]
     # A large negative reach may turn a narrow interval around; it is then a point.
@@ -163,5 +169,6 @@ def conformal_interval(head, values, scores, coverage, *, caller):
 def symmetric_pairs(levels):
     """Return the positions of the quantiles p <= 0.5 whose 1 - p is there, and of those."""
     rows, columns = np.nonzero(np.isclose(levels[:, None] + levels, 1))
+    # The median pairs with itself: its interval is calibrated from a point.
     below = rows <= columns
     return rows[below], columns[below]

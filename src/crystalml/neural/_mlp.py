@@ -31,6 +31,7 @@ _MLP_CONSTRAINTS = {
 class _MLPParameters(BaseNetEstimator):
     """Turns the parameters of an MLP estimator into those of its torch module."""
 
+    # Named for files too: a model file says which module it holds, and this one is compared.
     _module_class = MLP
 
     def _module_parameters(self, n_inputs, n_outputs):

@@ -29,7 +29,7 @@ from crystalml.neural._uncertainty import dropout_passes
 
 
 class TwoTaskOutput(NamedTuple):
-    """What the net says of some rows."""
+    """The outputs of the net for some rows."""
 
     logits: torch.Tensor  # (n_rows, n_classes)
     volume: torch.Tensor  # (n_rows,), standardised
@@ -72,8 +72,11 @@ class TwoTaskNet(nn.Module):
         layers = hidden_layers(n_inputs, hidden_sizes, activation, dropout, batch_normalization)
         self.trunk = nn.Sequential(*layers)
         width = [n_inputs, *hidden_sizes][-1]
+        # No dropout in the heads: the trunk's is what regularises both.
         self.class_head = MLP(width, n_outputs, head_sizes, activation, 0.0, False)
         self.volume_head = MLP(width, 1, head_sizes, activation, 0.0, False)
+        # Logarithms, so that no step of the optimiser makes a variance negative. Zeros weigh both
+        # losses as they are.
         self.log_variances = nn.Parameter(torch.zeros(2)) if learned_weights else None
 
     def forward(self, x):
@@ -87,7 +90,7 @@ class TwoTaskLoss(nn.Module):
     """Cross-entropy of the class and squared error of the volume, weighed against each other.
 
     The target has two columns, the class code and the standardised volume, NaN where that is not
-    known: such a row teaches the class alone. With fixed weights a row's loss is cross-entropy
+    known: such a row counts for the class alone. With fixed weights a row's loss is cross-entropy
     plus `volume_weight` times squared error. Where the net has log-variances s, it is
 
         exp(-s1) cross-entropy + s1 / 2 + (exp(-s2) squared error + s2) / 2.
@@ -110,7 +113,10 @@ class TwoTaskLoss(nn.Module):
         if output.log_variances is None:
             loss = entropy + self.volume_weight * error
         else:
+            # They come with the output, since a loss sees no weights of the net.
             of_class, of_volume = output.log_variances
+            # The second terms keep the variances from growing without end. That of the volume
+            # counts only where a volume is known, or rows without one would push its variance down.
             loss = torch.exp(-of_class) * entropy + of_class / 2
             loss = loss + (torch.exp(-of_volume) * error + of_volume * known) / 2
         return (loss if weight is None else loss * weight).mean()
@@ -118,8 +124,8 @@ class TwoTaskLoss(nn.Module):
     def scores(self, output, target, weight=None):
         """Return the share of right classes, and both losses before they are weighed."""
         entropy, error, _ = _losses(output, target)
-        hits = (output.logits.argmax(dim=1) == target[:, 0]).to(entropy.dtype)
-        rows = {"accuracy": hits, "class_loss": entropy, "volume_loss": error}
+        is_correct = (output.logits.argmax(dim=1) == target[:, 0]).to(entropy.dtype)
+        rows = {"accuracy": is_correct, "class_loss": entropy, "volume_loss": error}
         return {
             name: (value if weight is None else value * weight).mean()
             for name, value in rows.items()
@@ -137,15 +143,15 @@ def _losses(output, target):
 
 @document_parameters
 class MultiTaskNet(BaseNetClassifier):
-    """Symmetry class and volume from one trunk: a classifier that may be told a volume as well.
+    """Classifier of the symmetry class that can also predict the volume, by one net.
 
     Both tasks share the hidden layers of a multilayer perceptron, and each has a head of its own.
-    The volume is learned on a log scale, ``log1p``, and given back in its unit. What one task
-    teaches the trunk may help the other, or get in its way: fit the single-task twins beside it
-    (`MLPNetClassifier`, and `MLPNetRegressor` in `crystalml.log_volume`) and compare.
+    The volume is learned on a log scale, ``log1p``, and given back in its unit. To learn
+    both at once may help either task or harm it: compare with the single-task nets
+    (`MLPNetClassifier`, and `MLPNetRegressor` in `crystalml.log_volume`).
 
-    The target is two columns, class and volume. Rows whose volume is not known (NaN) teach the
-    class alone. Labels in one column make it an ordinary classifier.
+    The target is two columns, class and volume. From rows whose volume is not known
+    (NaN) the net learns the class alone. Labels in one column make it an ordinary classifier.
 
     Parameters
     ----------
@@ -154,8 +160,8 @@ class MultiTaskNet(BaseNetClassifier):
     head_layer_sizes : int or sequence of int, default=(32,)
         Width of each hidden layer of either head; ``()`` puts a linear layer on the trunk.
     volume_weight : float or "learned", default=1.0
-        What a unit of the volume's loss counts beside one of the class's. ``"learned"`` lets the
-        net find a variance for each task, by which its loss is divided [1]_; see the notes.
+        Weight of the volume's loss relative to that of the class. With ``"learned"`` the net
+        learns a variance for each task, by which its loss is divided [1]_; see the notes.
     activation : {"elu", "gelu", "relu", "selu", "silu", "tanh"}, default="relu"
         Follows every hidden layer.
     dropout : float, default=0.1
@@ -183,7 +189,7 @@ class MultiTaskNet(BaseNetClassifier):
 
     See Also
     --------
-    MLPNetClassifier, MLPNetRegressor : The single-task twins.
+    MLPNetClassifier, MLPNetRegressor : The single-task nets.
     crystalml.log_volume : A regressor on the same log scale.
 
     Notes
@@ -344,9 +350,11 @@ class MultiTaskNet(BaseNetClassifier):
         check_is_fitted(self)
         if self.target_names_ is None:
             return super().predict(X)
+        # Past this class's own _apply, which gives the logits alone: one run serves both tasks.
         both = super()._apply(X, _class_and_volume)
         labels, volumes = self.classes_[both[:, 0].astype(np.int64)], self._in_units(both[:, 1])
         index = X.index if isinstance(X, pd.DataFrame) else None
+        # Two series, as one array would turn the volumes into text beside labels of text.
         columns = [pd.Series(labels, index=index), pd.Series(volumes, index=index)]
         return pd.concat(columns, axis=1, keys=self.target_names_)
 
@@ -406,26 +414,29 @@ class MultiTaskNet(BaseNetClassifier):
             "learned_weights": self.volume_weight == "learned",
         }
 
-    def _validated(self, X, y, goes_on, **checks):
+    def _validated(self, X, y, warm, **checks):
         """Check inputs and labels as other classifiers do, and the volumes here."""
         targets = TwoTargets.of(y, caller=type(self).__name__)
-        X, labels = super()._validated(X, targets.labels, goes_on, **checks)
+        X, labels = super()._validated(X, targets.labels, warm, **checks)
         return X, targets._replace(labels=labels)
 
-    def _encode_target(self, y, weight, goes_on, classes=None):
+    def _encode_target(self, y, weight, warm, classes=None):
         """Return class codes and standardised volumes; a fit that goes on keeps the first scale."""
-        codes = super()._encode_target(y.labels, weight, goes_on, classes=classes)
+        codes = super()._encode_target(y.labels, weight, warm, classes=classes)
         logarithm, known = y.log_volumes(weight)
-        if not goes_on:
+        if not warm:
             self.target_names_ = y.names
             mean, scale = y.log_volume_scale(weight, caller=type(self).__name__)
             self.log_volume_mean_, self.log_volume_scale_ = mean, scale
+        # The scale is fixed by the first fit, so that weights learned on it keep their meaning.
         elif known.any() and np.isnan(self.log_volume_mean_):
             raise InvalidInputError(
                 f"{type(self).__name__}: the fit before had no volume, so it has no scale for "
                 "them. Fit anew with warm_start=False."
             )
         standardised = (logarithm - self.log_volume_mean_) / self.log_volume_scale_
+        # One array for both: the batches carry a single target. Codes are exact in float32 up to
+        # 2^24.
         return np.column_stack([codes, standardised]).astype(np.float32)
 
     def _loss_weights(self, y, weight):
@@ -448,16 +459,17 @@ class MultiTaskNet(BaseNetClassifier):
         if learned is None:
             return np.array([1.0, self.net_.criterion_.volume_weight])
         precisions = torch.exp(-learned.detach().double()).cpu().numpy()
+        # The squared error stands with a factor 1/2 in the loss, the cross-entropy without.
         return precisions * [1.0, 0.5]
 
     def _in_units(self, standardised):
         return np.expm1(standardised * self.log_volume_scale_ + self.log_volume_mean_)
 
-    def _apply(self, X, finish):
-        """Run the net over the rows of `X`, and `finish` over the logits of its classes."""
-        return super()._apply(X, lambda output: finish(output.logits))
+    def _apply(self, X, convert):
+        """Run the net over the rows of `X`, and `convert` over the logits of its classes."""
+        return super()._apply(X, lambda output: convert(output.logits))
 
-    def _passes(self, X, n_samples, random_state):
+    def _dropout_samples(self, X, n_samples, random_state):
         """Yield probabilities with other units dropped in each pass."""
         check_is_fitted(self)
         yield from dropout_passes(
@@ -480,11 +492,11 @@ def _volume(output):
     return output.volume.double().cpu().numpy()
 
 
-_NAMES = ["class", "volume"]
+_DEFAULT_TARGET_NAMES = ["class", "volume"]
 
 
 class TwoTargets(NamedTuple):
-    """What `y` says of each row, before the labels are checked."""
+    """Labels and volumes of the rows, taken from `y` before the labels are checked."""
 
     labels: object
     volumes: np.ndarray  # NaN where not known
@@ -507,14 +519,17 @@ class TwoTargets(NamedTuple):
                 f"{caller}: y has {shape[1]} columns; give two, class and volume, or the labels "
                 "alone in one dimension."
             )
+        # A single column is for scikit-learn's own check of labels to judge, which knows how.
         if len(shape) != 2 or shape[1] < 2:
             return cls(y, np.full(shape[0] if shape else 0, np.nan), None)
         if not isinstance(y, pd.DataFrame):
-            y = pd.DataFrame({name: _column(y, i) for i, name in enumerate(_NAMES)})
+            # A frame in any case, as its columns keep their types apart.
+            y = pd.DataFrame({name: _column(y, i) for i, name in enumerate(_DEFAULT_TARGET_NAMES)})
         return cls(y.iloc[:, 0], _volumes(y.iloc[:, 1], caller), y.columns.tolist())
 
     def log_volumes(self, weight):
         """Return ``log1p`` of the volumes, and which are known of rows that count."""
+        # Volumes span orders of magnitude, and what matters is the relative error of each.
         logarithm = np.log1p(self.volumes)
         return logarithm, ~np.isnan(logarithm) & (True if weight is None else weight > 0)
 
@@ -543,12 +558,14 @@ class TwoTargets(NamedTuple):
 def _as_columns(y):
     """Return a list as an array that does not turn numbers beside text into text."""
     pairs = isinstance(y, list | tuple) and all(isinstance(row, list | tuple) for row in y)
+    # NumPy turns [["cP", 64.0]] into text, so pairs stay objects.
     return np.array(y, dtype=object if pairs else None)
 
 
 def _column(y, position):
     """Return a column of an array with the type that its values have."""
     column = y[:, position]
+    # A list of Python values lets NumPy find the type that they have in common.
     return np.array(column.tolist()) if column.dtype == object else column
 
 
@@ -558,9 +575,10 @@ def _volumes(column, caller):
         volumes = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"{caller}: the second column of y should be the volume, but holds what is no number "
-            f"({error}). Give class and volume in this order."
+            f"{caller}: the second column of y should be the volume, but some values are not "
+            f"numbers ({error}). Give class and volume in this order."
         ) from error
+    # NaN says that a volume is not known; zero, negative and infinite ones are mistakes.
     bad = ~((volumes > 0) & np.isfinite(volumes)) & ~np.isnan(volumes)
     if bad.any():
         row = int(bad.argmax())

@@ -30,6 +30,7 @@ SUPERVISED_CONSTRAINTS = {
 }
 
 
+# What must agree for weights to be taken over; widths of masks follow from the columns.
 _SIZES = ("n_d", "n_a", "n_steps", "n_independent", "n_shared")
 
 
@@ -41,6 +42,7 @@ class SupervisedTabNet(TabNetParameters):
     @property
     def _criterion(self):
         loss = super()._criterion
+        # Classifiers name the class of their loss, regressors give the loss of their head.
         return PenalisedLoss(loss() if isinstance(loss, type) else loss)
 
     def _module_parameters(self, n_inputs, n_outputs):
@@ -51,9 +53,10 @@ class SupervisedTabNet(TabNetParameters):
             **self._encoder_parameters(),
         }
 
-    def _validated(self, X, y, goes_on, **checks):
-        X, y = super()._validated(X, y, goes_on, **checks)
-        if self.pretrained is not None and not goes_on:
+    def _validated(self, X, y, warm, **checks):
+        X, y = super()._validated(X, y, warm, **checks)
+        # A warm start goes on from its own weights, so that the pretrainer no longer matters.
+        if self.pretrained is not None and not warm:
             self._check_pretrained()
         return X, y
 
@@ -68,12 +71,14 @@ class SupervisedTabNet(TabNetParameters):
                 f"{type(self).__name__}: the categorical columns are {ours.tolist()}, but those "
                 f"of the pretrainer are {theirs.tolist()}. Give both the same columns."
             )
+        # The pretrainer's codes, not new ones: each of its vectors belongs to one code.
         return pretrainer.categories_
 
     def _pretrainer(self):
         """Return the pretrainer, without what keeps it frozen."""
         pretrainer = self.pretrained
         if isinstance(pretrainer, FrozenEstimator):
+            # What FrozenEstimator protects from clone is the fitted pretrainer inside.
             pretrainer = pretrainer.estimator
         name = type(self).__name__
         if not isinstance(pretrainer, TabNetPretrainer):
@@ -91,6 +96,7 @@ class SupervisedTabNet(TabNetParameters):
     def _check_pretrained(self):
         """Raise if sizes or columns differ from those of the pretrainer."""
         pretrainer, name = self._pretrainer(), type(self).__name__
+        # From its module: the pretrainer's parameters may have been set anew since its fit.
         theirs = pretrainer.net_.module_.encoder
         pairs = {size: (getattr(self, size), getattr(theirs, size)) for size in _SIZES}
         pairs["number of columns"] = (self.n_features_in_, pretrainer.n_features_in_)
@@ -104,6 +110,7 @@ class SupervisedTabNet(TabNetParameters):
                 f"{name}: the pretrainer differs in {', '.join(differing)}, so that training "
                 "cannot start from its weights. Give both the same sizes and columns."
             )
+        # Where one of the two was fitted on an array, positions are all that can be compared.
         names = [part.feature_names_in_ for part in (self, pretrainer) if _has_names(part)]
         if len(names) == 2 and not np.array_equal(names[0], names[1]):
             raise InvalidInputError(
@@ -114,6 +121,7 @@ class SupervisedTabNet(TabNetParameters):
     def _set_initial_weights(self, module):
         if self.pretrained is not None:
             source = self._pretrainer().net_.module_
+            # The decoder stays behind: it filled in columns, which nobody asks for here.
             module.embedder.load_state_dict(source.embedder.state_dict())
             module.encoder.load_state_dict(source.encoder.state_dict())
 
@@ -130,9 +138,9 @@ def _embedder(estimator):
 class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
     """TabNet classifier: chooses in several steps, for each row, which columns to look at.
 
-    Each step multiplies the columns by a sparse mask, passes them through gated layers, adds what
-    it finds to the answer, and hands on what the next step chooses its columns by [1]_. The
-    masks can be read: see `explain`. Layers and weights are those of pytorch-tabnet [2]_. Put a
+    Each step multiplies the columns by a sparse mask and passes them through gated layers. One part
+    of the result is added to the prediction, by the other the next step chooses its columns [1]_.
+    `explain` returns the masks. Layers and weights are those of pytorch-tabnet [2]_. Put a
     ``StandardScaler`` before it: inputs are normalised inside, but the averages which predictions
     use start at mean 0 and variance 1 and take hundreds of steps to reach others.
 
@@ -163,10 +171,10 @@ class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
     In numeric columns nothing may be missing.
 
     ``train_loss`` includes the penalty of the masks, ``valid_loss`` does not. Predictions use
-    the running averages of the training, in double precision: the rows beside a row do not even
-    change how its answer is rounded. Where ``valid_loss`` stays far above ``train_loss``, these
-    averages may not have arrived: scale the inputs, take smaller batches or more epochs, or a
-    larger `momentum`.
+    the running averages of the training, in double precision: the prediction for a row does not
+    depend on the other rows, not even in its rounding. Where ``valid_loss`` stays far above
+    ``train_loss``, these averages may not have converged: scale the inputs, take smaller batches or
+    more epochs, or a larger `momentum`.
 
     References
     ----------

@@ -13,16 +13,20 @@ from pytorch_tabnet.tab_network import TabNetDecoder, TabNetEncoder, TabNetNoEmb
 from torch import nn
 from torch.nn import functional
 
-_EPSILON = 1e-15  # pytorch-tabnet's: keeps the logarithm of 0 finite
+# Keeps the logarithm of 0 finite, as in pytorch-tabnet.
+_EPSILON = 1e-15
 
 
-_EVALUATION_SEED = 0  # the same columns are hidden whenever a validation loss is taken
+# The same columns are hidden whenever a validation loss is taken, so that epochs compare.
+_EVALUATION_SEED = 0
 
 
+# The sum of two terms of equal variance keeps that variance.
 _SQRT_HALF = 0.5**0.5
 
 
-_NEWTON_STEPS = 50  # never met: about five are taken, seven for entmax
+# A bound that is never met: sparsemax takes about five steps, entmax seven.
+_NEWTON_STEPS = 50
 
 
 class TabNet(nn.Module):
@@ -66,7 +70,8 @@ class TabNet(nn.Module):
 
     def forward(self, x):
         """Return the outputs of each row, and in training the penalty."""
-        steps = Pass(self.encoder, self.embedder(x))
+        steps = EncoderPass(self.encoder, self.embedder(x))
+        # Rows stay in alternating order until the end: the mean entropy does not depend on order.
         masks, decisions = zip(*steps, strict=True)
         outputs = steps.restore(self.tabnet.final_mapping(sum(decisions)))
         if not self.training:
@@ -110,6 +115,7 @@ class TabNetPretraining(nn.Module):
         self.embedder, sizes = _embedder(n_inputs, categorical, cardinalities, dimensions)
         width = sizes["input_dim"]
         self.encoder = TabNetEncoder(output_dim=width, **sizes, **parameters)
+        # The decoder has no attention, so that it takes these parameters alone.
         shared = ("n_d", "n_steps", "virtual_batch_size", "momentum")
         self.decoder = TabNetDecoder(
             width,
@@ -122,18 +128,21 @@ class TabNetPretraining(nn.Module):
         """Hide some columns of each row and fill them in."""
         embedded = self.embedder(x)
         columns = self._hidden_columns(x)
+        # Without embeddings the inputs are the columns.
         inputs = columns
         if columns.shape[1] != embedded.shape[1]:
+            # All inputs of a hidden category are hidden, or the rest of its vector would give it
+            # away.
             inputs = (columns @ self.encoder.group_attention_matrix.to(columns) > 0).to(x.dtype)
         return self._fill_in(embedded * (1 - inputs), 1 - columns), embedded, inputs
 
     def encode(self, x):
         """Return what the steps contribute to each row, summed: what an output layer sees."""
-        return sum(decision for _, decision in Pass(self.encoder, self.embedder(x)))
+        return sum(decision for _, decision in EncoderPass(self.encoder, self.embedder(x)))
 
     def _fill_in(self, embedded, prior):
         """Reconstruct embedded rows, of which only what `prior` leaves may be attended to."""
-        steps = Pass(self.encoder, embedded, prior)
+        steps = EncoderPass(self.encoder, embedded, prior)
         transformed = (
             run_transformer(transformer, decision, steps.batches)
             for transformer, (_, decision) in zip(
@@ -173,6 +182,7 @@ class Embedder(nn.Module):
         """Return the embedded rows; columns between the categorical ones are copied at once."""
         parts, start = [], 0
         for column, embedding in zip(self.categorical, self.embeddings, strict=True):
+            # The columns between two categorical ones are one slice: one copy, not one for each.
             parts += [x[:, start:column], embedding(x[:, column].long())]
             start = column + 1
         return torch.cat([*parts, x[:, start:]], dim=1)
@@ -181,9 +191,12 @@ class Embedder(nn.Module):
 def _embedder(n_inputs, categorical, cardinalities, dimensions):
     """Return the embedder, and its sizes as pytorch-tabnet's modules take them."""
     if not categorical:
+        # pytorch-tabnet takes no matrix to mean that each input is a column of its own.
         return nn.Identity(), {"input_dim": n_inputs, "group_attention_matrix": None}
     width_of = dict(zip(categorical, dimensions, strict=True))
     widths = torch.tensor([width_of.get(column, 1) for column in range(n_inputs)], device="cpu")
+    # A column's attention is divided among the inputs of its vector, so that wide vectors do not
+    # get more of it.
     shares = torch.diag(1 / widths).repeat_interleave(widths, dim=1)
     sizes = {"input_dim": shares.shape[1], "group_attention_matrix": shares}
     return Embedder(categorical, cardinalities, dimensions), sizes
@@ -208,7 +221,7 @@ def explain(module, x):
     -------
     Tensor of shape (n_rows, n_steps, n_columns + 1)
     """
-    steps = Pass(module.encoder, module.embedder(x))
+    steps = EncoderPass(module.encoder, module.embedder(x))
     return torch.stack(
         [torch.cat([mask, decision.sum(dim=1, keepdim=True)], dim=1) for mask, decision in steps],
         dim=1,
@@ -221,6 +234,7 @@ def average_unknown(module, columns):
     embedder = module.embedder
     for column, embedding in zip(embedder.categorical, embedder.embeddings, strict=True):
         if column in columns:
+            # A category that was not there in fit is treated as an average one.
             embedding.weight[0] = embedding.weight[1:].mean(dim=0)
 
 
@@ -239,6 +253,7 @@ class PenalisedLoss(nn.Module):
 
     def forward(self, output, target, weight=None):
         """Return loss plus penalty of (outputs, penalty), or the loss of outputs alone."""
+        # In evaluation the module returns no penalty.
         if isinstance(output, torch.Tensor):
             return self.loss(output, target, weight)
         outputs, penalty = output
@@ -249,9 +264,9 @@ class PenalisedLoss(nn.Module):
         return self.loss.scores(output, target, weight)
 
     @property
-    def answers(self):
-        """What reads answers out of outputs."""
-        return self.loss.answers
+    def predictions(self):
+        """What reads predictions out of outputs."""
+        return self.loss.predictions
 
     @property
     def probabilities(self):
@@ -269,17 +284,19 @@ class ReconstructionLoss(nn.Module):
     def forward(self, output, target=None, weight=None):  # noqa: ARG002
         """Return the loss of (reconstruction, embedded rows, what was hidden: 1 or 0)."""
         reconstruction, embedded, hidden = output
+        # A batch of one row has no sample variance; its population variance is 0.
         variance = embedded.var(dim=0, correction=min(1, len(embedded) - 1))
         variance = torch.where(variance > 0, variance, 1.0)
         errors = ((reconstruction - embedded) * hidden).square() / variance
+        # A row of which nothing was hidden has an error of 0, and counts as such.
         return (errors.sum(dim=1) / hidden.sum(dim=1).clamp(min=1)).mean()
 
     def scores(self, *_):
-        """Return none: the loss says it all."""
+        """Return none: the loss is the only measure."""
         return {}
 
 
-class Pass:
+class EncoderPass:
     """One way through an encoder: what each step attends to, and what it contributes.
 
     Parameters
@@ -295,16 +312,19 @@ class Pass:
     def __init__(self, encoder, x, prior=None):
         self.encoder = encoder
         self.batches = None
+        # In evaluation the running averages normalise every row by itself, in any order.
         if encoder.training:
             self.batches = VirtualBatches(len(x), encoder.virtual_batch_size)
             x = self.batches.alternate(x)
             prior = None if prior is None else self.batches.alternate(prior)
+        # As in pytorch-tabnet, the input is normalised over the whole batch, not by virtual ones.
         self.x = encoder.initial_bn(x)
         self.prior = x.new_ones(len(x), encoder.attention_dim) if prior is None else prior
 
     def __iter__(self):
         """Yield the mask and the decision of each step, both in alternating order."""
         encoder, widths = self.encoder, [self.encoder.n_d, self.encoder.n_a]
+        # What this first transformer decides is not used: it only chooses the first columns.
         start = run_transformer(encoder.initial_splitter, self.x, self.batches)
         attention, prior = start.split(widths, dim=1)[1], self.prior
         choose = MASKS[encoder.mask_type]
@@ -313,6 +333,7 @@ class Pass:
         ):
             scores = ghost_normalise(attentive.bn.bn, attentive.fc(attention), self.batches)
             mask = choose(scores * prior)
+            # After the mask, so that a step's own choice does not hinder it.
             prior = prior * (encoder.gamma - mask)
             output = run_transformer(transformer, self._shares(mask) * self.x, self.batches)
             decision, attention = output.split(widths, dim=1)
@@ -345,9 +366,11 @@ class VirtualBatches:
 
     def __init__(self, n_rows, largest):
         n_batches = -(-n_rows // largest)
+        # As torch.chunk divides rows, on which pytorch-tabnet relies.
         self.size = -(-n_rows // n_batches)
         self.n_equal, self.n_rest = divmod(n_rows, self.size)
         if self.n_rest == 1:
+            # A single row has no variance, and torch refuses to normalise it.
             self.n_equal, self.n_rest = self.n_equal - 1, self.size + 1
         self._shares = None
 
@@ -362,6 +385,7 @@ class VirtualBatches:
     def shares(self, momentum, *, like):
         """Return how much each equal virtual batch counts in a running average after all."""
         if self._shares is None:
+            # Each later virtual batch shrinks what the earlier ones have added.
             ages = torch.arange(self.n_equal - 1, -1, -1, device=like.device, dtype=like.dtype)
             self._shares = momentum * (1 - momentum) ** ages
         return self._shares
@@ -391,10 +415,12 @@ def run_transformer(transformer, x, batches):
     Tensor of shape (n_rows, n_outputs)
     """
     for block in (transformer.shared, transformer.specifics):
+        # pytorch-tabnet's stand-in where a block would have no layers.
         if isinstance(block, nn.Identity):
             continue
         for number, layer in enumerate(block.glu_layers):
             gated = functional.glu(ghost_normalise(layer.bn.bn, layer.fc(x), batches))
+            # The very first layer changes the width, so that its input cannot be added.
             first = block.first and number == 0
             x = gated if first else torch.add(x, gated).mul_(_SQRT_HALF)
     return x
@@ -414,6 +440,7 @@ def ghost_normalise(norm, x, batches):
     """
     if batches is None:
         return norm(x)
+    # All rows may be in the last virtual batch: then there are no equal ones.
     n_rows = batches.size * batches.n_equal
     if not n_rows:
         return norm(x)
@@ -429,18 +456,21 @@ def _normalise_equal(norm, x, batches):
     mean_and_variance = x.new_zeros(2, n_batches * width)
     mean, variance = mean_and_variance
     output = functional.batch_norm(
+        # Each virtual batch has its own columns in this view, without a copy.
         x.view(-1, n_batches * width),
         mean,
         variance,
         norm.weight.repeat(n_batches),
         norm.bias.repeat(n_batches),
         training=True,
-        momentum=1.0,  # leaves mean and variance of the virtual batches in the two buffers
+        # A momentum of 1 leaves mean and variance of the virtual batches in the two buffers.
+        momentum=1.0,
         eps=norm.eps,
     )
     with torch.no_grad():
         shares = batches.shares(norm.momentum, like=x)
         now = shares @ mean_and_variance.view(2, n_batches, width)
+        # The same averages as after one update for each virtual batch, in one step.
         kept = (1 - norm.momentum) ** n_batches
         norm.running_mean.mul_(kept).add_(now[0])
         norm.running_var.mul_(kept).add_(now[1])
@@ -460,7 +490,9 @@ class _Sparsemax(torch.autograd.Function):
             above = (z > threshold).to(z.dtype)
             n_above = above.sum(0)
             if n_before is not None and torch.equal(n_above, n_before):
-                break  # what is above only ever shrinks, so the support is found
+                # What is above the threshold only ever shrinks: if it did not, the support is
+                # found.
+                break
             threshold = above.mul_(z).sum(0).sub_(1).div_(n_above)
             n_before = n_above
         mask = z.sub_(threshold).clamp_(min=0).T.contiguous()
@@ -470,6 +502,7 @@ class _Sparsemax(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         (mask,) = ctx.saved_tensors
+        # Zero entries stay zero under small changes, so no gradient flows through them.
         support = (mask > 0).to(mask.dtype)
         inside = gradient * support
         ones = mask.new_ones(mask.shape[1])
@@ -488,6 +521,7 @@ class _Entmax(torch.autograd.Function):
             above = (z - threshold).clamp_(min=0)
             step = above.square().sum(0).sub_(1).div_(above.sum(0).mul_(2))
             threshold += step
+            # Newton's method climbs to the threshold from below: steps are positive until rounding.
             if not (step > torch.finfo(z.dtype).eps).any():
                 break
         mask = z.sub_(threshold).clamp_(min=0).square_().T.contiguous()
@@ -507,6 +541,7 @@ class _Entmax(torch.autograd.Function):
 def _below_zero(scores):
     """Return the scores less the largest of their row, in columns."""
     z = scores.T.contiguous()
+    # The mask does not depend on a constant, and the threshold then lies between -1 and 0.
     return z - z.amax(0)
 
 

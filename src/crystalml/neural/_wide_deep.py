@@ -26,7 +26,8 @@ from crystalml.neural._parameters import (
     hidden_sizes,
 )
 
-_AUTOMATIC = "v_formula"  # of the column schema: the volume that follows from the cell
+# Of the column schema: the volume that follows from the cell, of which a volume is a function.
+_VOLUME_COLUMN = "v_formula"
 
 
 DEEP_LAYER_SIZES = (512, 512, 256, 256, 128, 128, 64, 64, 32, 16)
@@ -66,12 +67,16 @@ class WideDeep(nn.Module):
         super().__init__()
         layers, n_deep = [], n_inputs
         for size in hidden_sizes:
+            # Each narrowing layer has a block of its width after it, as the residual needs equal
+            # widths.
             layers += hidden_layers(n_deep, (size,), "relu", dropout, True)
             layers.append(ResidualBlock(size, reduction_ratio))
             n_deep = size
         self.deep = nn.Sequential(*layers)
         wide = torch.as_tensor(wide_columns, dtype=torch.int64)
-        self.register_buffer("wide_columns", wide, persistent=False)  # a parameter tells them
+        # A buffer, to follow the net to its device. Not in the state: a parameter of the module
+        # holds the same positions, and a file should not state them twice.
+        self.register_buffer("wide_columns", wide, persistent=False)
         self.head = MLP(n_deep + len(wide), n_outputs, head_sizes, "relu", 0.0, False)
 
     def forward(self, x):
@@ -121,6 +126,7 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, size, reduction_ratio):
         super().__init__()
+        # Narrow layers would be left without a middle.
         narrow = max(1, size // reduction_ratio)
         self.gate = nn.Sequential(
             nn.Linear(size, narrow), nn.ReLU(), nn.Linear(narrow, size), nn.Sigmoid()
@@ -148,11 +154,13 @@ class WideDeepParameters(BaseNetEstimator):
             "reduction_ratio": self.reduction_ratio,
         }
 
-    def _validated(self, X, y, goes_on, **checks):
+    def _validated(self, X, y, warm, **checks):
         """Check the rows, and find the wide columns among theirs."""
-        X, y = super()._validated(X, y, goes_on, **checks)
+        X, y = super()._validated(X, y, warm, **checks)
+        # After the checks, which learn the names of the columns.
         found = self._find_wide_features()
-        if goes_on and not np.array_equal(found, self.wide_features_):
+        # The weights belong to these columns, in this order.
+        if warm and not np.array_equal(found, self.wide_features_):
             raise InvalidInputError(
                 f"{type(self).__name__}: the wide columns are now {found.tolist()}, but the fit "
                 f"before had {self.wide_features_.tolist()}. Set warm_start=False and fit again."
@@ -160,17 +168,17 @@ class WideDeepParameters(BaseNetEstimator):
         self.wide_features_ = found
         return X, y
 
-    def _apply(self, X, finish):
+    def _apply(self, X, convert):
         """Run the net in double precision, so that no answer depends on the rows beside it."""
         check_is_fitted(self)
-        return apply_in_double(self.net_, self._inputs(X), finish, n_threads=self.n_threads)
+        return apply_in_double(self.net_, self._inputs(X), convert, n_threads=self.n_threads)
 
     def _find_wide_features(self):
         """Return the positions of the wide columns."""
         names = getattr(self, "feature_names_in_", np.array([], dtype=object)).tolist()
         wanted = self.wide_features
         if isinstance(wanted, str):
-            wanted = [_AUTOMATIC] if _AUTOMATIC in names else []
+            wanted = [_VOLUME_COLUMN] if _VOLUME_COLUMN in names else []
         found = [self._position(column, names) for column in ([] if wanted is None else wanted)]
         if len(set(found)) < len(found):
             raise InvalidInputError(
@@ -183,6 +191,7 @@ class WideDeepParameters(BaseNetEstimator):
         """Return the position of one wide column, or raise."""
         if isinstance(column, str) and column in names:
             return names.index(column)
+        # True would pass for position 1.
         is_position = isinstance(column, Integral) and not isinstance(column, bool)
         if is_position and 0 <= column < self.n_features_in_:
             return int(column)
@@ -246,15 +255,15 @@ class WideDeepNetRegressor(WideDeepParameters, BaseNetRegressor):
     channel over the positions of that one picture. A row of a table has one position, so that
     nothing is left to average: the gate follows from the row's own units, never from the rows
     beside it. Batch normalisation uses the averages of the training in prediction. Training is in
-    single precision, prediction in double, so that the rows beside a row do not even change how
-    its answer is rounded.
+    single precision, prediction in double, so that the prediction for a row does not
+    depend on the other rows, not even in its rounding.
 
     Scalers return arrays without names by default. For ``wide_features="auto"`` or names behind
     one, let it keep them: ``StandardScaler().set_output(transform="pandas")``.
 
-    A wide column of which the target is a function, as the volume is of ``v_formula``, makes the
-    net learn to copy it. See `crystalml.model_selection.volume_report` for what a prediction of
-    the volume is worth beside the formula.
+    If the target is a function of a wide column, as the volume is of ``v_formula``, the net learns
+    to copy that column. `crystalml.model_selection.volume_report` compares predicted volumes with
+    the formula.
 
     References
     ----------
