@@ -339,9 +339,6 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             "noise": self.noise,
         }
 
-    def _strata(self, rows):
-        return np.zeros(len(rows), dtype=np.int64)
-
     def _checked(self, X: Any, **checks: Any) -> np.ndarray:
         """Check the rows, and name the column of a value that is not finite."""
         # scikit-learn would refuse such values too, but without naming the column.

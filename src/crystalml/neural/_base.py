@@ -84,21 +84,28 @@ class BaseNetEstimator(BaseEstimator):
         """
         self._check_parameters()
         warm = self.warm_start and hasattr(self, "net_")
-        X, y = self._validated(X, y, warm, ensure_min_samples=2)
+        return self._fit(X, y, sample_weight, warm, groups=groups)
+
+    def _fit(self, X, y, sample_weight, warm, *, groups=None, epochs=None, **target_arguments):
+        """Train as `fit` does, or for some `epochs` without validation as `partial_fit` does."""
+        X, y = self._validated(X, y, warm, ensure_min_samples=2 if epochs is None else 1)
         weight = check_sample_weight(sample_weight, X, caller=type(self).__name__)
         # Before the weights of the loss: those of classes need to know the classes.
-        target = self._encode_target(y, weight, warm)
+        target = self._encode_target(y, weight, warm, **target_arguments)
         weight = self._loss_weights(y, weight)
         # Rows of weight 0 are left out, not multiplied by 0: batch normalisation and the validation
         # rows must not see them either.
         used = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-        self._check_learnable(target[used])
         if not warm:
             # A fit that continues keeps the generator of the previous fit: a new one with the same
             # seed would repeat that fit's order of rows and its dropout.
             self._random_state = private_random_state(self.random_state)
-        train_rows, valid_rows = self._split(X, y, target, groups, used)
-        self._train(X, target, weight, train_rows, valid_rows, previous=warm)
+        train_rows, valid_rows = used, None
+        # The rows of one partial_fit may well be of one class, and all of them are to be learned.
+        if epochs is None:
+            self._check_learnable(target[used])
+            train_rows, valid_rows = self._split(X, y, target, groups, used)
+        self._train(X, target, weight, train_rows, valid_rows, previous=warm, epochs=epochs)
         return self
 
     def _validated(self, X: Any, y: Any, warm: bool, **checks: Any) -> tuple[np.ndarray, Any]:
@@ -126,6 +133,11 @@ class BaseNetEstimator(BaseEstimator):
 
     def _check_learnable(self, target):
         """Raise if there is nothing to learn in the rows that count."""
+
+    def _strata(self, target):
+        """Return the class of each row, of which validation rows keep the proportions."""
+        # One class for all: numbers have none, and without a target there are none.
+        return np.zeros(len(target), dtype=np.int64)
 
     def _split(self, X, y, target, groups, used):
         """Return the rows to train on and the rows to validate on (or None)."""
@@ -207,15 +219,7 @@ class BaseNetEstimator(BaseEstimator):
         """Pass once over the rows, going on from the net as it is."""
         self._check_parameters()
         warm = hasattr(self, "net_")
-        X, y = self._validated(X, y, warm)
-        weight = check_sample_weight(sample_weight, X, caller=type(self).__name__)
-        target = self._encode_target(y, weight, warm, **target_arguments)
-        weight = self._loss_weights(y, weight)
-        used = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-        if not warm:
-            self._random_state = private_random_state(self.random_state)
-        self._train(X, target, weight, used, None, previous=warm, epochs=1)
-        return self
+        return self._fit(X, y, sample_weight, warm, epochs=1, **target_arguments)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

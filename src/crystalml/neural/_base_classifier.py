@@ -169,12 +169,16 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         yield from dropout_passes(
             self.net_,
             self._inputs(X),
-            _probabilities,
+            lambda output: _probabilities(self._logits(output)),
             n_samples=n_samples,
             random_state=random_state,
             n_threads=self.n_threads,
             caller=type(self).__name__,
         )
+
+    def _logits(self, output):
+        """Return the logits among the outputs of the net."""
+        return output
 
     @property
     def _criterion(self):

@@ -292,10 +292,6 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
                 "cannot go on. Set warm_start=False and fit again."
             )
 
-    def _strata(self, target):
-        # One stratum: numbers have no classes whose proportions validation rows should keep.
-        return np.zeros(len(target), dtype=np.int64)
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True

@@ -25,7 +25,6 @@ from crystalml.neural._parameters import (
     document_parameters,
     hidden_sizes,
 )
-from crystalml.neural._uncertainty import dropout_passes
 
 
 class TwoTaskOutput(NamedTuple):
@@ -467,20 +466,10 @@ class MultiTaskNet(BaseNetClassifier):
 
     def _apply(self, X, convert):
         """Run the net over the rows of `X`, and `convert` over the logits of its classes."""
-        return super()._apply(X, lambda output: convert(output.logits))
+        return super()._apply(X, lambda output: convert(self._logits(output)))
 
-    def _dropout_samples(self, X, n_samples, random_state):
-        """Yield probabilities with other units dropped in each pass."""
-        check_is_fitted(self)
-        yield from dropout_passes(
-            self.net_,
-            self._inputs(X),
-            lambda output: torch.softmax(output.logits.double(), dim=1).cpu().numpy(),
-            n_samples=n_samples,
-            random_state=random_state,
-            n_threads=self.n_threads,
-            caller=type(self).__name__,
-        )
+    def _logits(self, output):
+        return output.logits
 
 
 def _class_and_volume(output):

@@ -244,9 +244,6 @@ class TabNetPretrainer(
             **self._encoder_parameters(),
         }
 
-    def _strata(self, rows):
-        return np.zeros(len(rows), dtype=np.int64)
-
 
 def _values(output):
     return output.cpu().numpy()
