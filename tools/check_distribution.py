@@ -91,9 +91,11 @@ def text_problems(name, content):
 
 
 def package_problems(names, package):
-    """Say which modules of the sources are not in the wheel."""
-    modules = {path.relative_to(package.parent).as_posix() for path in package.rglob("*.py")}
-    return [f"{name} is missing" for name in sorted(modules - set(names))]
+    """Say which modules and stubs of the sources are not in the wheel."""
+    # Stubs are no luxury: a package reads the names that it exports from its own.
+    code = [*package.rglob("*.py"), *package.rglob("*.pyi")]
+    wanted = {path.relative_to(package.parent).as_posix() for path in code}
+    return [f"{name} is missing" for name in sorted(wanted - set(names))]
 
 
 def check_wheel(path, package):

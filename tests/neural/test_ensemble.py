@@ -224,7 +224,7 @@ class TestRegressorUncertainty:
         spoiled = model.predict_quantiles(X[3000:], [0.05, 0.95])
         assert ((spoiled.T[0] <= y[3000:]) & (y[3000:] <= spoiled.T[1])).mean() < 0.6
         kept = slice(1000, 3000)  # calibrated anew, as fit would have done
-        model._conclude(X[kept].astype(np.float32), y[kept])
+        model._finish_fit(X[kept].astype(np.float32), y[kept])
         low, high = model.predict_interval(X[3000:]).T
         assert 0.88 < ((low <= y[3000:]) & (y[3000:] <= high)).mean() < 0.92
 

@@ -20,7 +20,7 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.model_selection import composition_groups
 from crystalml.neural import MLPNetClassifier, MultiTaskNet
 from crystalml.neural._modules import Dropout
-from crystalml.neural._multi_task_module import TwoTaskLoss, TwoTaskNet, TwoTaskOutput
+from crystalml.neural._multi_task import TwoTaskLoss, TwoTaskNet, TwoTaskOutput
 
 CELL = ["a", "b", "c", "alpha", "beta", "gamma"]
 

@@ -10,11 +10,17 @@ from pytorch_tabnet import tab_network
 from pytorch_tabnet.metrics import UnsupervisedLoss
 from pytorch_tabnet.sparsemax import entmax15, sparsemax
 
-from crystalml.neural import _tabnet_layers
-from crystalml.neural._tabnet_layers import VirtualBatches
-from crystalml.neural._tabnet_losses import PenalisedLoss, ReconstructionLoss
-from crystalml.neural._tabnet_masks import MASKS
-from crystalml.neural._tabnet_modules import TabNet, TabNetPretraining, average_unknown, explain
+from crystalml.neural import _tabnet_modules
+from crystalml.neural._tabnet_modules import (
+    MASKS,
+    PenalisedLoss,
+    ReconstructionLoss,
+    TabNet,
+    TabNetPretraining,
+    VirtualBatches,
+    average_unknown,
+    explain,
+)
 
 SIZES = {
     "n_d": 6,
@@ -42,7 +48,7 @@ OTHER_SIZES = [
 def exact(monkeypatch):
     """Compute in double precision, where pytorch-tabnet has one number in single precision."""
     scale = float(torch.sqrt(torch.tensor([0.5], dtype=torch.float32)))
-    monkeypatch.setattr(_tabnet_layers, "_SQRT_HALF", scale)
+    monkeypatch.setattr(_tabnet_modules, "_SQRT_HALF", scale)
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)

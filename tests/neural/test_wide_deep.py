@@ -21,7 +21,7 @@ from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural import WideDeepNetClassifier, WideDeepNetRegressor
 from crystalml.neural._modules import Dropout
-from crystalml.neural._wide_deep_module import ResidualBlock, SqueezeExcitation, WideDeep
+from crystalml.neural._wide_deep import ResidualBlock, SqueezeExcitation, WideDeep
 
 BOTH = pytest.mark.parametrize("estimator_class", [WideDeepNetClassifier, WideDeepNetRegressor])
 CELL = ["a", "b", "c", "alpha", "beta", "gamma"]

@@ -538,6 +538,7 @@ print(json.dumps([opened, ran, loaded]))
 SCIENTIFIC = {"crystalml", "gemmi", "joblib", "narwhals", "numpy", "pandas", "scipy", "sklearn"}
 HELPERS = {"_distutils_hack", "charset_normalizer", "cloudpickle", "dateutil", "psutil", "pyarrow"}
 HELPERS |= {"pytz", "six", "threadpoolctl", "tzdata", "yaml", "packaging", "typing_extensions"}
+HELPERS |= {"lazy_loader"}  # the names of crystalml's packages
 HELPERS |= {"coverage", "$coverage"}  # nox -s coverage measures started programs, too
 
 

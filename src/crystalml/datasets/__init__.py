@@ -1,12 +1,5 @@
 """Data sets: cells from COD, those in the package and those to fetch, and synthetic crystals."""
 
-from crystalml._lazy import lazy_exports
+import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_exports(
-    __name__,
-    {
-        "_cod_inorganic": ("load_cod_inorganic",),
-        "_fetch_cod": ("fetch_cod",),
-        "_synthetic": ("make_crystals",),
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,22 +1,5 @@
 """Read CIF files, however they are written, into one table; and fetch them from the COD."""
 
-from crystalml._lazy import lazy_exports
+import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_exports(
-    __name__,
-    {
-        "_check._flags": ["CHECK_FLAGS"],
-        "_check._table": ["TableCheck", "check_table"],
-        "_cif": ["read_cif"],
-        "_cod._client": ["CODClient"],
-        "_cod._metadata": ["CleanedMetadata", "clean_cod_metadata"],
-        "_cod._store": ["CODDownloadReport"],
-        "_convert._to": ["to_ase", "to_pymatgen"],
-        "_convert._from": ["from_ase", "from_pymatgen"],
-        "_parquet._write": ["cifs_to_parquet"],
-        "_reader": ["CIFReader"],
-        "_parquet._run_report": ["CIFRunReport"],
-        "_table": ["read_cifs"],
-        "_tags": ["FLAGS"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

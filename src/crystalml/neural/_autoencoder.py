@@ -5,9 +5,11 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import nn
 
 from crystalml._typing import (
     ArrayLike,
@@ -18,27 +20,64 @@ from crystalml._typing import (
     Splitter,
     Transformed,
 )
-from crystalml._validation import Interval, StrOptions
+from crystalml._validation import Interval, StrOptions, private_random_state
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._batches import apply_in_double
-from crystalml.neural._documentation import document_common
-from crystalml.neural._mlp import hidden_sizes
-from crystalml.neural._modules import ACTIVATIONS, Autoencoder, RegressionLoss
-from crystalml.neural._parameter_types import Activation, Optimizer, Scheduler
+from crystalml.neural._modules import ACTIVATIONS, MLP, RegressionLoss
+from crystalml.neural._parameters import (
+    Activation,
+    Optimizer,
+    Scheduler,
+    document_parameters,
+    hidden_sizes,
+)
 
 _FLOATS = [np.float64, np.float32]
-_CONSTANT = 1e-13  # a spread below this share of the largest value is rounding
+# A column counts as constant if its spread is below this share of its largest value: that much
+# comes from rounding alone.
+_CONSTANT = 1e-13
 
 
-@document_common
+class Autoencoder(nn.Module):
+    """Two perceptrons, one to a few numbers and one back; in training the input is disturbed.
+
+    Parameters
+    ----------
+    n_inputs, n_components : int
+        Width of the rows, and of what they are turned into.
+    hidden_sizes : sequence of int
+        Width of the hidden layers of the encoder; the decoder has them in reverse.
+    activation : str
+        Key of ``ACTIVATIONS``.
+    dropout : float
+        Probability that a hidden unit is zeroed in training.
+    noise : float
+        Standard deviation of the normal noise added to the input in training.
+    """
+
+    def __init__(self, n_inputs, n_components, hidden_sizes, activation, dropout, noise):
+        super().__init__()
+        self.noise = noise
+        self.encoder = MLP(n_inputs, n_components, hidden_sizes, activation, dropout, False)
+        self.decoder = MLP(n_components, n_inputs, hidden_sizes[::-1], activation, dropout, False)
+
+    def forward(self, x):
+        """Return the rows as they come out of the narrow middle."""
+        if self.training and self.noise > 0:
+            # In place: the noise is as large as the batch, and nobody needs it afterwards.
+            x = torch.randn_like(x).mul_(self.noise).add_(x)
+        return self.decoder(self.encoder(x))
+
+
+@document_parameters
 class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetEstimator):
-    """Learned descriptors: the narrow middle of a net that gives its input back.
+    """Autoencoder: a few descriptors, learned from many without labels.
 
     An encoder turns the descriptors of a row into `n_components` numbers, a decoder turns these
-    back, and both are trained so that little is lost. No label is used. What the net keeps are the
-    directions, straight or curved, along which the rows of `fit` differ: often enough, not those
-    that a later model needs. So compare with and without, on rows that neither `fit` has seen.
+    back, and both are trained so that little is lost. No label is used. The net keeps what the
+    rows of `fit` differ in most, which may not be what a later model needs. So compare models with
+    and without learned descriptors, on rows that neither was fitted on.
 
     Columns are standardised inside, by the mean and the standard deviation of the rows given to
     `fit`, so that units do not matter; a column that is constant there is only centred.
@@ -76,8 +115,8 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     what the column means achieve. It is measured on the rows set aside of those given to `fit`;
     `groups` keeps rows of one group (structures of one compound) together, as in the other nets.
 
-    An autoencoder remembers the rows it was trained on: they come back better than new ones do, and
-    their descriptors are not those of new rows. Put it into a pipeline, so that cross-validation
+    Rows of the training have smaller errors than new rows, and their descriptors are distributed
+    differently. Put it into a pipeline, so that cross-validation
     fits it anew.
 
     Learned descriptors have neither order nor a common scale, and another `random_state` gives
@@ -178,7 +217,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         X : array-like of shape (n_samples, n_features)
             Numeric descriptors in any units, without missing values.
         y : object, default=None
-            Not used: no label enters.
+            Not used.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group are never split between training and validation.
 
@@ -188,14 +227,18 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             The fitted transformer.
         """
         self._check_parameters()
-        goes_on = self.warm_start and hasattr(self, "net_")
-        X = self._checked(X, reset=not goes_on, ensure_min_samples=2)
-        if not goes_on:
+        warm = self.warm_start and hasattr(self, "net_")
+        X = self._checked(X, reset=not warm, ensure_min_samples=2)
+        if not warm:
             self._learn_scale(X)
-            self._random_state = self._new_random_state()
+            self._random_state = private_random_state(self.random_state)
+        # Standardised before it is rounded: a column of large values with a small spread would
+        # otherwise lose its digits in single precision.
         rows = self._standardised(X).astype(np.float32, order="C")
         parts = self._split(X, y, rows, groups, np.arange(len(rows)))
-        self._train(rows, rows, None, *parts, previous=goes_on)
+        # The rows are their own target, free of noise: the module disturbs its input, not the
+        # target.
+        self._train(rows, rows, None, *parts, previous=warm)
         return self
 
     def transform(self, X: ArrayLike) -> Transformed:
@@ -242,9 +285,8 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def reconstruction_error(self, X: ArrayLike) -> FloatArray:
         """Return how far each row is from what encoder and decoder make of it.
 
-        Rows unlike those of `fit` usually come back badly, so that a large error warns of rows
-        for which a model fitted on the same rows has no experience. The reverse does not hold:
-        a small error is no proof that a row is familiar.
+        Rows unlike those of `fit` usually have a large error, which warns that a model fitted on
+        the same rows may be wrong about them. A small error does not prove that a row is familiar.
 
         Parameters
         ----------
@@ -280,6 +322,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
     @property
     def _n_features_out(self):
+        # Not n_components, which may have been set anew since the fit.
         return self.net_.module_.encoder[-1].out_features
 
     @property
@@ -296,13 +339,13 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             "noise": self.noise,
         }
 
-    def _strata(self, rows):
-        return np.zeros(len(rows), dtype=np.int64)
-
     def _checked(self, X: Any, **checks: Any) -> np.ndarray:
         """Check the rows, and name the column of a value that is not finite."""
+        # scikit-learn would refuse such values too, but without naming the column.
         X = validate_data(self, X, dtype=_FLOATS, ensure_all_finite=False, **checks)
         with np.errstate(over="ignore", invalid="ignore"):
+            # One sum finds any NaN or infinity. It may also overflow over finite values; the slower
+            # check below then finds none.
             if np.isfinite(X.sum()):
                 return X
         bad = ~np.isfinite(X)
@@ -325,6 +368,7 @@ class DescriptorAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """Keep mean and standard deviation of each column in double precision."""
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean_ = X.mean(axis=0, dtype=np.float64)
+            # Not X.std, which would sum in single precision where X is float32.
             spread = np.sqrt(np.mean((X - self.mean_) ** 2, axis=0))
         if not np.isfinite(spread).all():
             column = int(np.isfinite(spread).argmin())

@@ -15,8 +15,7 @@ from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._modules import ClassificationLoss
-from crystalml.neural._sampling import dropout_passes
-from crystalml.neural._uncertainty import probability_uncertainty
+from crystalml.neural._uncertainty import dropout_passes, probability_uncertainty
 
 
 class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
@@ -137,7 +136,8 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         ----------
         .. [1] Y. Gal and Z. Ghahramani, "Dropout as a Bayesian approximation", ICML (2016).
         """
-        return np.stack(list(self._passes(X, n_samples, random_state)))
+        # All samples were asked for, so they are held at once; dropout_uncertainty never does that.
+        return np.stack(list(self._dropout_samples(X, n_samples, random_state)))
 
     def dropout_uncertainty(
         self, X: ArrayLike, n_samples: int = 50, random_state: RandomState = None
@@ -161,20 +161,24 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
             ``probability`` and ``spread`` of shape (n_samples, n_classes). Rank rows by the
             ``predictive_entropy`` to reject errors: the mutual information does it much worse.
         """
-        return probability_uncertainty(self._passes(X, n_samples, random_state))
+        return probability_uncertainty(self._dropout_samples(X, n_samples, random_state))
 
-    def _passes(self, X, n_samples, random_state):
+    def _dropout_samples(self, X, n_samples, random_state):
         """Yield probabilities with other units dropped in each pass."""
         check_is_fitted(self)
         yield from dropout_passes(
             self.net_,
             self._inputs(X),
-            _probabilities,
+            lambda output: _probabilities(self._logits(output)),
             n_samples=n_samples,
             random_state=random_state,
             n_threads=self.n_threads,
             caller=type(self).__name__,
         )
+
+    def _logits(self, output):
+        """Return the logits among the outputs of the net."""
+        return output
 
     @property
     def _criterion(self):
@@ -184,17 +188,21 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
     def _n_outputs(self):
         return len(self.classes_)
 
-    def _encode_target(self, y, weight, goes_on, classes=None):  # noqa: ARG002
+    def _encode_target(self, y, weight, warm, classes=None):  # noqa: ARG002
         """Fix ``classes_``, or hold the labels against them, and return the codes of `y`."""
         check_classification_targets(y)
         name = type(self).__name__
-        if not goes_on:
+        if not warm:
+            # All labels, those of rows of weight 0 too: members of an ensemble that draw other rows
+            # must agree on the columns of predict_proba.
             self.classes_ = np.unique(y if classes is None else classes)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise InvalidInputError(
                 f"{name}: classes {np.unique(classes)!r} differ from those of the fit before, "
                 f"{self.classes_!r}."
             )
+        # A label beyond the last class has no position; clipped, it differs from what is found
+        # there.
         codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         unknown = self.classes_[codes] != y
         if unknown.any():
@@ -222,17 +230,21 @@ class BaseNetClassifier(ClassifierMixin, BaseNetEstimator):
         if self.class_weight is None:
             return weight
         by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        # Multiplied with the weights of the rows, as in scikit-learn's own classifiers.
         by_row = by_class[np.searchsorted(self.classes_, y)]
         return by_row if weight is None else weight * by_row
 
 
 def _largest(logits):
+    # The largest logit has the largest probability: predict needs no softmax.
     return logits.argmax(dim=1).cpu().numpy()
 
 
 def _probabilities(logits):
+    # In double precision, as the rounding of many small probabilities adds up in the sum of a row.
     return torch.softmax(logits.double(), dim=1).cpu().numpy()
 
 
 def _log_probabilities(logits):
+    # Not the logarithm of the softmax: that underflows to 0 and gives minus infinity.
     return torch.log_softmax(logits.double(), dim=1).cpu().numpy()

@@ -13,9 +13,8 @@ from crystalml._validation import StrOptions
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._heads import make_head, tails
-from crystalml.neural._parameter_types import Head
-from crystalml.neural._sampling import dropout_passes
-from crystalml.neural._uncertainty import total_uncertainty
+from crystalml.neural._parameters import Head
+from crystalml.neural._uncertainty import dropout_passes, total_uncertainty
 
 
 class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
@@ -25,6 +24,7 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
     its module has as many outputs as it is asked for.
     """
 
+    # For nets whose constructor offers no choice of heads.
     head: Head = "point"
     quantiles: Sequence[float] | None = None
     _y_checks = {"multi_output": True, "y_numeric": True}  # noqa: RUF012
@@ -91,9 +91,9 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
                 f"{type(self).__name__}: return_std=True needs a net fitted with head='gaussian', "
                 f"but its head is {self.head_!r}. Fit it so, or use NetEnsembleRegressor."
             )
-        values = self._describe(X)
-        y = self._shaped(self._head.centre(values))
-        return (y, self._shaped(self._head.std(values))) if return_std else y
+        values = self._predict_distribution(X)
+        y = self._drop_target_axis(self._head.centre(values))
+        return (y, self._drop_target_axis(self._head.std(values))) if return_std else y
 
     def predict_quantiles(
         self, X: ArrayLike, quantiles: Sequence[float] | None = None
@@ -115,12 +115,14 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         """
         check_is_fitted(self)
         name = type(self).__name__
-        return self._shaped(self._head.quantiles(self._describe(X), quantiles, caller=name))
+        return self._drop_target_axis(
+            self._head.quantiles(self._predict_distribution(X), quantiles, caller=name)
+        )
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> FloatArray:
         """Return the central interval that should hold the target with some probability.
 
-        The net alone vouches for it, and nets are often too sure:
+        It is not calibrated, and nets are often overconfident:
         `NetEnsembleRegressor.predict_interval` calibrates the width on rows set aside.
 
         Parameters
@@ -161,8 +163,8 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         ----------
         .. [1] Y. Gal and Z. Ghahramani, "Dropout as a Bayesian approximation", ICML (2016).
         """
-        passes = self._passes(X, n_samples, random_state)
-        return np.stack([self._shaped(self._head.centre(values)) for values in passes])
+        passes = self._dropout_samples(X, n_samples, random_state)
+        return np.stack([self._drop_target_axis(self._head.centre(values)) for values in passes])
 
     def dropout_uncertainty(
         self, X: ArrayLike, n_samples: int = 50, random_state: RandomState = None
@@ -186,7 +188,7 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
             mean
                 Mean of the samples.
             spread
-                Standard deviation of the samples: what the net does not know.
+                Standard deviation of the samples: how uncertain the net is about the mean.
             noise
                 Root mean square of the predicted standard deviations: how much the target
                 scatters; NaN unless the head is ``"gaussian"``.
@@ -196,13 +198,14 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         check_is_fitted(self)
         head = self._head
         return total_uncertainty(
-            (self._shaped(head.centre(values)), self._shaped(head.std(values)))
-            for values in self._passes(X, n_samples, random_state)
+            (self._drop_target_axis(head.centre(values)), self._drop_target_axis(head.std(values)))
+            for values in self._dropout_samples(X, n_samples, random_state)
         )
 
     @property
     def _head(self):
         """The head of the fit."""
+        # By what the net was fitted with: the parameters may have been set anew since then.
         return make_head(self.head_, self.quantiles_, caller=type(self).__name__)
 
     @property
@@ -211,21 +214,22 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
 
     @property
     def _n_outputs(self):
+        # A Gaussian head has two outputs for each target, a quantile head one for each quantile.
         return len(self.target_mean_) * self._head.width
 
-    def _describe(self, X):
-        """Return what the head says of each row and target, in units of the targets."""
+    def _predict_distribution(self, X):
+        """Return the numbers of the head for each row and target, in units of the targets."""
         return self._in_units(self._apply(X, self._head.numbers))
 
     def _in_units(self, values):
         return self._head.in_units(values, self.target_mean_, self.target_scale_)
 
-    def _shaped(self, values):
+    def _drop_target_axis(self, values):
         """Drop the axis of the targets if `y` had none."""
         return values if values is None or not self._y_is_flat else values[:, 0]
 
-    def _passes(self, X, n_samples, random_state):
-        """Yield `_describe` with other units dropped in each pass."""
+    def _dropout_samples(self, X, n_samples, random_state):
+        """Yield `_predict_distribution` with other units dropped in each pass."""
         check_is_fitted(self)
         passes = dropout_passes(
             self.net_,
@@ -238,12 +242,13 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
         )
         yield from map(self._in_units, passes)
 
-    def _encode_target(self, y, weight, goes_on):
+    def _encode_target(self, y, weight, warm):
         """Standardise the targets, in columns; a fit that goes on keeps head and first scale."""
         columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        # Before anything is fitted: overflow would show only as a loss that is not a number.
         self._check_fits_float32(columns, columns)
         head = make_head(self.head, self.quantiles, caller=type(self).__name__)
-        if goes_on:
+        if warm:
             self._check_goes_on(head, columns.shape[1])
         else:
             self.head_, self.quantiles_ = head.name, getattr(head, "levels", None)
@@ -251,14 +256,17 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
             self.target_mean_ = np.average(columns, axis=0, weights=weight)
             deviations = columns - self.target_mean_
             spread = np.sqrt(np.average(deviations**2, axis=0, weights=weight))
+            # A constant target is learned as 0, not divided by zero.
             self.target_scale_ = np.where(spread > 0, spread, 1.0)
         standardised = (columns - self.target_mean_) / self.target_scale_
-        if goes_on:  # by the mean and scale of rows that may have been quite unlike these
+        # The mean and scale are those of the fit before, whose rows may have been quite different.
+        if warm:
             self._check_fits_float32(standardised, columns)
         return standardised.astype(np.float32)
 
     def _check_fits_float32(self, values, columns):
         """Raise, showing the target of `columns`, where a value is too large for float32."""
+        # NaN and infinity were refused before, so that only finite values can be too large.
         too_large = np.abs(values) > np.finfo(np.float32).max
         if too_large.any():
             row, column = np.argwhere(too_large)[0]
@@ -283,9 +291,6 @@ class BaseNetRegressor(RegressorMixin, BaseNetEstimator):
                 f"{name}: head or quantiles differ from those of the fit before, so its training "
                 "cannot go on. Set warm_start=False and fit again."
             )
-
-    def _strata(self, target):
-        return np.zeros(len(target), dtype=np.int64)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -9,9 +9,13 @@ import torch
 
 from crystalml.neural._torch_state import threads
 
-PREDICTION_ROWS = 4096  # large enough to fill the kernels, small enough for the caches
-_BLOCK_ROWS = 8192  # rows permuted at a time: bounds the memory, and stays in the caches
-_SMALL = 8  # a rest of less than one part in so many of a batch is no batch of its own
+# Large enough to keep the kernels busy, small enough for the activations to stay in the caches.
+PREDICTION_ROWS = 4096
+# Rows that are permuted and copied at a time: a copy of all rows would double the memory.
+_BLOCK_ROWS = 8192
+# The last rows of an epoch are a batch of their own if they are at least one part in so many of a
+# whole batch.
+_SMALL = 8
 
 
 class Batches:
@@ -20,6 +24,7 @@ class Batches:
     def __init__(self, subset, batch_size):
         self.data = subset.dataset
         self.rows = torch.as_tensor(subset.indices, device=self.data.X.device)
+        # Validation rows keep their order, so they are copied once for all epochs.
         self.gathered = self._gather(self.rows)
         self.bounds = [*range(0, len(self.rows), batch_size), len(self.rows)]
 
@@ -50,15 +55,18 @@ class PermutedBatches(Batches):
     """
 
     def __init__(self, subset, batch_size):
+        # Without the constructor of the base class, which would copy all rows at once.
         self.data = subset.dataset
         self.rows = torch.as_tensor(subset.indices, device=self.data.X.device)
         self.bounds = [*range(0, len(self.rows), batch_size), len(self.rows)]
         rest = len(self.rows) % batch_size
         if len(self.bounds) > 2 and (rest == 1 or 0 < rest < batch_size / _SMALL):
+            # Without its end, the last whole batch runs on to the end of the rows.
             del self.bounds[-2]
         self.batches_per_block = max(1, _BLOCK_ROWS // batch_size)
 
     def __iter__(self):
+        # Drawn by torch's generator, which the fit has seeded; NumPy's belongs to the user.
         order = self.rows[torch.randperm(len(self.rows), device=self.rows.device)]
         for first in range(0, len(self.bounds) - 1, self.batches_per_block):
             bounds = self.bounds[first : first + self.batches_per_block + 1]
@@ -66,8 +74,8 @@ class PermutedBatches(Batches):
             yield from self._slices(block, [bound - bounds[0] for bound in bounds])
 
 
-def apply_in_slices(net, X, finish, *, n_threads, module=None):
-    """Run the module over `X` in slices, and collect what `finish` makes of each output.
+def apply_in_slices(net, X, convert, *, n_threads, module=None):
+    """Run the module over `X` in slices, and collect what `convert` makes of each output.
 
     Parameters
     ----------
@@ -75,7 +83,7 @@ def apply_in_slices(net, X, finish, *, n_threads, module=None):
         Trained.
     X : ndarray of float32 of shape (n_samples, n_features)
         Inputs.
-    finish : callable
+    convert : callable
         Takes the module's output for a slice, gives an array with as many rows.
     n_threads : int or None
         Threads of torch while this runs.
@@ -89,40 +97,45 @@ def apply_in_slices(net, X, finish, *, n_threads, module=None):
     module = net.module_ if module is None else module
     device = net.device
     with threads(n_threads), torch.inference_mode():
+        # The output of a single slice is the result: no array to collect slices in.
         if len(X) <= PREDICTION_ROWS:
-            return finish(module(as_tensor(X, device)))
+            return convert(module(as_tensor(X, device)))
         result = None
         for start in range(0, len(X), PREDICTION_ROWS):
             rows = slice(start, start + PREDICTION_ROWS)
-            part = finish(module(as_tensor(X[rows], device)))
+            part = convert(module(as_tensor(X[rows], device)))
             if result is None:
+                # The first slice tells how wide the output is and of which type.
                 result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
             result[rows] = part
     return result
 
 
-def apply_in_double(net, X, finish, *, n_threads, module=None, function=None):
+def apply_in_double(net, X, convert, *, n_threads, module=None, function=None):
     """Run a copy of the module in double precision: rounding in single depends on the batch.
 
     Parameters
     ----------
-    net, X, finish, n_threads, module
+    net, X, convert, n_threads, module
         As in `apply_in_slices`.
     function : callable or None
-        Takes the module and inputs, and gives what `finish` is called with; None calls the module.
+        Takes the module and inputs, and gives what `convert` is called with; None calls the module.
 
     Returns
     -------
     ndarray of shape (n_samples, ...)
     """
+    # A copy, as training may continue, and that in single precision.
     module = deepcopy(net.module_ if module is None else module).double()
     run = module if function is None else partial(function, module)
     rows = X.astype(np.float64, copy=False)
-    return apply_in_slices(net, rows, finish, n_threads=n_threads, module=run)
+    return apply_in_slices(net, rows, convert, n_threads=n_threads, module=run)
 
 
 def as_tensor(array, device="cpu"):
     """Wrap an array without copying it where that is possible."""
-    if not array.flags.writeable:  # torch has no read-only tensors
+    # torch has no read-only tensors, and warns of such arrays (pandas and joblib's workers give
+    # some).
+    if not array.flags.writeable:
         array = array.copy()
     return torch.from_numpy(array).to(device)

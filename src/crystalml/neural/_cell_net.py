@@ -8,7 +8,7 @@ import numpy as np
 from crystalml._validation import Interval
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._cell_net_module import CANDIDATE_FEATURES, SHAPE, CellLoss, CellNetModule
-from crystalml.neural._mlp import hidden_sizes
+from crystalml.neural._parameters import hidden_sizes
 
 __all__ = ["CANDIDATE_FEATURES", "SHAPE", "CellDistributions", "CellNet"]
 

@@ -1,4 +1,4 @@
-"""Several net classifiers as one, which know what they disagree on."""
+"""Ensembles of net classifiers: mean probability and disagreement."""
 
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 
 from crystalml._typing import ArrayLike, FloatArray, NDArray, Progress, RandomState
 from crystalml.neural._base_classifier import BaseNetClassifier
-from crystalml.neural._ensemble import BaseNetEnsemble
+from crystalml.neural._ensemble_base import BaseNetEnsemble
 from crystalml.neural._mlp import MLPNetClassifier
 from crystalml.neural._uncertainty import probability_uncertainty
 
@@ -92,7 +92,7 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
     _member_class = BaseNetClassifier
     _y_checks: ClassVar[dict[str, Any]] = {}
     classes_: NDArray[Any]
-    _by_class = True
+    _is_classification = True
 
     def __init__(
         self,
@@ -157,6 +157,7 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
         """
         X = self._checked(X)
         logarithms = [member.predict_log_proba(X) for member in self.estimators_]
+        # The logarithm of the mean without leaving logarithms, where small probabilities survive.
         return np.logaddexp.reduce(logarithms) - np.log(len(logarithms))
 
     def predict_uncertainty(self, X: ArrayLike) -> Bunch:
@@ -198,14 +199,16 @@ class NetEnsembleClassifier(ClassifierMixin, BaseNetEnsemble):
     def _samples(self, X):
         """Return the probabilities by member, each computed when its turn comes."""
         X = self._checked(X)
+        # A generator: sums over members never hold the probabilities of all of them.
         return (member.predict_proba(X) for member in self.estimators_)
 
     def _default_member(self):
         return MLPNetClassifier()
 
     def _set_aside(self, n_rows, *_):
+        # Nothing is calibrated, so the members may learn from all rows.
         return np.arange(n_rows), None
 
-    def _conclude(self, *_):
+    def _finish_fit(self, *_):
         # Members are told of all rows, those not drawn with weight 0: all know all labels.
         self.classes_ = self.estimators_[0].classes_

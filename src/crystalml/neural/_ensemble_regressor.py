@@ -1,4 +1,4 @@
-"""Several net regressors as one, with intervals that hold what they promise."""
+"""Ensembles of net regressors: mean, disagreement and calibrated intervals."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -13,10 +13,10 @@ from crystalml._typing import ArrayLike, FloatArray, Progress, RandomState
 from crystalml._validation import Interval
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_regressor import BaseNetRegressor
-from crystalml.neural._conformal import conformal_interval, conformal_scores
-from crystalml.neural._ensemble import BaseNetEnsemble
+from crystalml.neural._ensemble_base import BaseNetEnsemble
 from crystalml.neural._heads import tails
 from crystalml.neural._holdout import held_out_rows
+from crystalml.neural._intervals import conformal_interval, conformal_scores
 from crystalml.neural._mlp import MLPNetRegressor
 from crystalml.neural._uncertainty import total_uncertainty
 
@@ -25,7 +25,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
     """Ensemble of net regressors that differ in their seeds: mean, spread, calibrated intervals.
 
     Each member has its own initial weights, order of rows, dropout and rows for early stopping
-    (deep ensembles [1]_). Rows that no member sees tell how wide an interval must be.
+    (deep ensembles [1]_). The width of intervals is calibrated on rows that no member sees.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
     calibration_fraction : float or None, default=0.2
         Share of the rows given to `fit` that is kept from all members, for their early stopping
         too, to calibrate `predict_interval`; with `groups`, whole groups. ``None`` trains on all
-        rows and believes the members.
+        rows, and intervals are then not calibrated.
     n_jobs : int or None, default=None
         Members trained at the same time by joblib; ``None`` means 1 unless in a
         ``joblib.parallel_config`` context, -1 all cores. The result does not depend on it.
@@ -75,10 +75,10 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
     `fit` hands `sample_weight` and `groups` on to every member. Calibration rows count alike
     whatever their weight, but for rows of weight 0, which are left out.
 
-    The promise of `predict_interval` is on average over rows that are exchangeable with the
+    `predict_interval` holds its coverage on average over rows that are exchangeable with the
     calibration rows [2]_. If new rows come from groups that were never seen (compounds of new
-    chemical systems), calibrate on such groups: pass `groups` to `fit`. The promise is not made
-    for each kind of row apart.
+    chemical systems), calibrate on such groups: pass `groups` to `fit`. It need not hold
+    for each kind of row by itself.
 
     References
     ----------
@@ -107,7 +107,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
 
     _member_class = BaseNetRegressor
     _y_checks = BaseNetRegressor._y_checks
-    _by_class = False
+    _is_classification = False
     _own_constraints = {  # noqa: RUF012
         "calibration_fraction": [Interval(Real, 0, 1, closed="neither"), None],
     }
@@ -162,7 +162,9 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
         """
         check_is_fitted(self)
         if not return_std:
-            return self._shaped(self._head.centre(self._describe(self._checked(X))))
+            return self._drop_target_axis(
+                self._head.centre(self._predict_distribution(self._checked(X)))
+            )
         if self._head.name == "quantile":
             raise InvalidInputError(
                 f"{type(self).__name__}: return_std=True needs members with head='gaussian' or "
@@ -195,7 +197,10 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
                 All together, by the law of total variance.
         """
         return total_uncertainty(
-            (self._shaped(self._head.centre(values)), self._shaped(self._head.std(values)))
+            (
+                self._drop_target_axis(self._head.centre(values)),
+                self._drop_target_axis(self._head.std(values)),
+            )
             for values in self._samples(self._checked(X))
         )
 
@@ -219,8 +224,8 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
             and the variance of all members [1]_.
         """
         check_is_fitted(self)
-        values, name = self._describe(self._checked(X)), type(self).__name__
-        return self._shaped(self._head.quantiles(values, quantiles, caller=name))
+        values, name = self._predict_distribution(self._checked(X)), type(self).__name__
+        return self._drop_target_axis(self._head.quantiles(values, quantiles, caller=name))
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> FloatArray:
         """Return intervals that hold the target of a share `coverage` of new rows.
@@ -245,33 +250,40 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
         """
         check_is_fitted(self)
         name = type(self).__name__
+        # Checks the coverage, even where the interval is calibrated and needs no tails.
         ends = tails(coverage, caller=name)
+        # No rows were kept to calibrate on: the members' own interval is all there is.
         if self.calibration_scores_ is None:
             return self.predict_quantiles(X, ends)
-        values, scores = self._describe(self._checked(X)), self.calibration_scores_
-        return self._shaped(conformal_interval(self._head, values, scores, coverage, caller=name))
+        values, scores = self._predict_distribution(self._checked(X)), self.calibration_scores_
+        return self._drop_target_axis(
+            conformal_interval(self._head, values, scores, coverage, caller=name)
+        )
 
     @property
     def _head(self):
+        # All members are clones of one net, so that the first speaks for all.
         return self.estimators_[0]._head
 
     def _default_member(self):
         return MLPNetRegressor(head="gaussian")
 
     def _samples(self, X):
-        """Yield what each member says of checked rows."""
-        return (member._describe(X) for member in self.estimators_)
+        """Yield the distributions that the members predict for checked rows."""
+        return (member._predict_distribution(X) for member in self.estimators_)
 
-    def _describe(self, X):
-        """Return what the members say together of checked rows, as their head says it."""
+    def _predict_distribution(self, X):
+        """Return one distribution for each checked row, of all members together."""
         if self._head.name != "gaussian":
+            # Means of quantiles stay ascending, as each member's are.
             first, *others = self._samples(X)
             return sum(others, first) / len(self.estimators_)
+        # Members that disagree widen the distribution, so standard deviations are not averaged.
         known = total_uncertainty((values[..., 0], values[..., 1]) for values in self._samples(X))
         return np.stack([known.mean, known.std], axis=-1)
 
-    def _shaped(self, values):
-        return self.estimators_[0]._shaped(values)
+    def _drop_target_axis(self, values):
+        return self.estimators_[0]._drop_target_axis(values)
 
     def _set_aside(self, n_rows, weight, groups, generator):
         """Return the rows to learn from and those to calibrate on."""
@@ -279,6 +291,7 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
         if self.calibration_fraction is None:
             return used, None
         kept = held_out_rows(
+            # One stratum: numbers have no classes.
             np.zeros(len(used), dtype=np.int64),
             self.calibration_fraction,
             groups=None if groups is None else groups[used],
@@ -290,15 +303,19 @@ class NetEnsembleRegressor(RegressorMixin, BaseNetEnsemble):
                 "calibration without taking all or the only group. Give more rows, or set "
                 "calibration_fraction=None."
             )
+        # No member sees the kept rows, not even to stop by: nets fit the rows that they stop by
+        # too.
         return used[~kept], used[kept]
 
-    def _conclude(self, X, y):
+    def _finish_fit(self, X, y):
         """Measure how far the targets lie from their predictions on rows no member has seen."""
         if X is None:
             self.calibration_scores_ = None
             return
         columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        self.calibration_scores_ = conformal_scores(self._head, self._describe(X), columns)
+        self.calibration_scores_ = conformal_scores(
+            self._head, self._predict_distribution(X), columns
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

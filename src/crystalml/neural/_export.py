@@ -1,5 +1,6 @@
-"""Nets with what follows them, as one torch module: what a file for other run times holds."""
+"""Scalers, net and head as one torch module, and its ONNX model."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ class Standardise(nn.Module):
 
     def __init__(self, centre, scale):
         super().__init__()
+        # Buffers become constants of the exported model.
         self.centre = None if centre is None else nn.Buffer(torch.as_tensor(centre).double())
         self.scale = None if scale is None else nn.Buffer(torch.as_tensor(scale).double())
 
     def forward(self, x):
         """Return the scaled rows."""
+        # In the order of scikit-learn's scalers, for the same rounding.
         x = x if self.centre is None else x - self.centre
         return x if self.scale is None else x / self.scale
 
@@ -44,10 +47,12 @@ class Probabilities(nn.Module):
 
     def __init__(self, estimator):
         super().__init__()
-        self.net = estimator.net_.module_
+        # A copy on the CPU, where the export runs: the estimator's own net stays on its device.
+        self.net = deepcopy(estimator.net_.module_).cpu().eval()
 
     def forward(self, x):
         """Return one column per class."""
+        # The net computes in single precision, as it does in Python.
         return torch.softmax(self.net(x.float()).double(), dim=1)
 
 
@@ -62,7 +67,7 @@ class Predictions(nn.Module):
 
     def __init__(self, estimator):
         super().__init__()
-        self.net, self.head = estimator.net_.module_, estimator._head
+        self.net, self.head = deepcopy(estimator.net_.module_).cpu().eval(), estimator._head
         self.centre = nn.Buffer(torch.as_tensor(estimator.target_mean_))
         self.scale = nn.Buffer(torch.as_tensor(estimator.target_scale_))
         gaussian = self.head.name == "gaussian"
@@ -99,12 +104,13 @@ def exportable(estimator, scalers, *, caller):
         end = Probabilities(estimator)
     elif isinstance(estimator, BaseNetRegressor):
         end = Predictions(estimator)
+    # A net of two tasks is a classifier, but its module returns several tensors.
     if end is None or not _gives_one_tensor(end.net, estimator.n_features_in_):
         raise InvalidInputError(
             f"{caller}: {type(estimator).__name__} is no classifier or regressor with one output "
             "per class or target; nets such as MLPNetClassifier and WideDeepNetRegressor are."
         )
-    module = nn.Sequential(*(Standardise(*scaler) for scaler in scalers), end).cpu().eval()
+    module = nn.Sequential(*(Standardise(*scaler) for scaler in scalers), end).eval()
     return module, end.outputs
 
 
@@ -115,6 +121,7 @@ def _gives_one_tensor(net, n_features):
 
 def onnx_program(module, outputs, n_features):
     """Return the ONNX model of a module, for any number of rows of double precision."""
+    # Not one row: the tracer takes a size of 1 for a constant, and fixes it.
     rows = torch.zeros(2, n_features, dtype=torch.float64)
     program = torch.onnx.export(
         module,
@@ -123,6 +130,7 @@ def onnx_program(module, outputs, n_features):
         input_names=["X"],
         output_names=list(outputs),
         dynamic_shapes=({0: torch.export.Dim("n_samples")},),
+        # Weights inside the one file, not in others beside it.
         external_data=False,
         verbose=False,
     )

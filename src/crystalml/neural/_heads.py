@@ -1,4 +1,4 @@
-"""What a regressor says about each target: its mean, a normal distribution, or quantiles.
+"""Heads of regressors: the mean of each target, a normal distribution, or quantiles.
 
 A head fixes how many outputs of the net belong to a target, the loss they are trained with,
 and how they are read: as an array (rows, targets, numbers per target) in units of the targets.
@@ -16,7 +16,9 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.neural._modules import RegressionLoss
 
 DEFAULT_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_SMALLEST_STD = 1e-4  # in standard deviations of the target: keeps the likelihood bounded
+# In standard deviations of the target. Without it the likelihood grows without bound where a net
+# hits a training row exactly.
+_SMALLEST_STD = 1e-4
 
 
 class PointHead:
@@ -106,6 +108,8 @@ class QuantileHead(PointHead):
 
     def read(self, output):
         """Return the quantiles of every target, in standardised units and ascending."""
+        # Each quantile is learned by itself, so they may cross; sorting never raises their pinball
+        # loss.
         return _by_target(output, self.width).sort(dim=-1).values
 
     def centre(self, values):
@@ -117,6 +121,7 @@ class QuantileHead(PointHead):
         if levels is None:
             return values
         levels = checked_levels(levels, caller=caller)
+        # 1 - 0.95 is not quite 0.05 in binary, so a level is looked up by its distance.
         nearest = np.abs(self.levels - levels[:, None]).argmin(axis=1)
         unknown = ~np.isclose(self.levels[nearest], levels)
         if unknown.any():
@@ -139,6 +144,7 @@ def make_head(name, quantiles, *, caller):
         return {"point": PointHead, "gaussian": GaussianHead}[name]()
     levels: tuple[float, ...] = tuple(DEFAULT_QUANTILES if quantiles is None else quantiles)
     numbers = all(isinstance(level, Real) and 0 < level < 1 for level in levels)
+    # Only of numbers: the message below should come from bad values, not an error of NumPy.
     ascending = numbers and all(np.diff(levels) > 0)
     if not (ascending and len(levels) > 1 and 0.5 in levels):
         raise InvalidInputError(
@@ -164,6 +170,7 @@ def tails(coverage: float, *, caller: str) -> tuple[float, float]:
         raise InvalidInputError(
             f"{caller}: coverage must be a number between 0 and 1, got {coverage!r}; give e.g. 0.9."
         )
+    # The same share of rows is left out on either side.
     return (1 - coverage) / 2, (1 + coverage) / 2
 
 
@@ -180,10 +187,10 @@ class GaussianLoss(nn.Module):
         return _weighted_mean(loss.mean(dim=1), weight)
 
     def scores(self, *_):
-        """Return none: the loss says it all."""
+        """Return none: the loss is the only measure."""
         return {}
 
-    def answers(self, output):
+    def predictions(self, output):
         """Return the standardised means."""
         return _by_target(output, 2)[..., 0]
 
@@ -199,19 +206,21 @@ class QuantileLoss(nn.Module):
 
     def __init__(self, levels):
         super().__init__()
+        # A buffer moves to the device with the loss.
         self.register_buffer("levels", torch.as_tensor(levels, dtype=torch.float32))
 
     def forward(self, output, target, weight=None):
         """Return the mean of weight times loss; a target owns neighbouring outputs."""
         excess = target.unsqueeze(-1) - _by_target(output, len(self.levels))
+        # The larger of both lines is the pinball loss, without a branch for each sign.
         loss = torch.maximum(self.levels * excess, (self.levels - 1) * excess)
         return _weighted_mean(loss.mean(dim=(1, 2)), weight)
 
     def scores(self, *_):
-        """Return none: the loss says it all."""
+        """Return none: the loss is the only measure."""
         return {}
 
-    def answers(self, output):
+    def predictions(self, output):
         """Return the standardised medians."""
         ascending = _by_target(output, len(self.levels)).sort(dim=-1).values
         return ascending[..., int((self.levels < 0.5).sum())]
@@ -219,12 +228,14 @@ class QuantileLoss(nn.Module):
 
 def _by_target(output, width):
     """Give every target its own row of outputs."""
-    return output.view(output.shape[0], -1, width)  # len would fix the rows of an exported net
+    # Not len(output), which would fix the number of rows of an exported net.
+    return output.view(output.shape[0], -1, width)
 
 
 def _mean_and_std(output):
     """Read mean and standard deviation out of two neighbouring outputs per target."""
     mean, free = _by_target(output, 2).unbind(dim=-1)
+    # Softplus grows linearly: an exponential would overflow early in training.
     return mean, functional.softplus(free) + _SMALLEST_STD
 
 

@@ -8,6 +8,7 @@ from crystalml.exceptions import InvalidInputError
 
 def group_codes(groups, *, caller):
     """Return each row's group as a number (0, 1, ...), or raise where one is missing."""
+    # Unlike np.unique it need not sort: labels may be of several types.
     codes, _ = pd.factorize(np.asarray(groups))
     if (codes < 0).any():
         raise InvalidInputError(
@@ -47,6 +48,7 @@ def held_out_rows(strata, fraction, *, groups, random_state):
 def rows_of_splitter(splitter, X, y, groups, used, *, caller):
     """Return the first (training, validation) pair of a user's splitter, as far as rows count."""
     parts = next(iter(splitter.split(X, y, groups)))
+    # The splitter sees all rows, as it may have been made for them; weights decide afterwards.
     train, valid = (np.intersect1d(rows, used) for rows in parts)
     if not (train.size and valid.size):
         raise InvalidInputError(
@@ -65,16 +67,20 @@ def _stratified(strata, fraction, random_state):
     """Mark `fraction` of the rows, each stratum by its share rounded down or up at random."""
     n_rows = len(strata)
     sizes = np.bincount(strata)
+    # At least one row is wanted, however small the fraction.
     wanted = max(fraction, 1 / n_rows)
     # Rounding the running total, in random order, keeps the sum right and favours no stratum.
     order = random_state.permutation(len(sizes))
     running = np.floor(np.cumsum(wanted * sizes[order]) + 0.5 + 1e-9)
     quota = np.empty(len(sizes), dtype=np.int64)
     quota[order] = np.diff(running, prepend=0)
+    # Every class keeps a row to learn from: none is validated that the net has never seen.
     quota = np.clip(quota, 0, np.maximum(sizes - 1, 0))
     if not quota.any() and sizes.max() > 1:
+        # Many small classes may round to nothing; the largest can spare a row.
         quota[sizes.argmax()] = 1
 
+    # Sorted by stratum, and in random order within each.
     shuffled = np.lexsort((random_state.random_sample(n_rows), strata))
     starts = np.cumsum(sizes) - sizes
     rank_in_stratum = np.arange(n_rows) - np.repeat(starts, sizes)
@@ -91,10 +97,14 @@ def _grouped(strata, fraction, groups, random_state):
     sizes = np.bincount(groups)
     wanted = fraction * len(groups)
     order = random_state.permutation(len(sizes))
+    # A group that is larger than all that is wanted would leave too little to learn from, so it
+    # is taken only if there is nothing else.
     order = order[np.argsort(sizes[order] > wanted, kind="stable")]
     n_chosen = 1 + np.searchsorted(np.cumsum(sizes[order]), wanted)
     chosen = np.zeros(len(sizes), dtype=bool)
+    # Never all groups: one at least stays to learn from.
     chosen[order[: min(n_chosen, len(sizes) - 1)]] = True
     marked = chosen[groups]
+    # Whole groups go back, since a part of one would be known to the net.
     unlearned = np.bincount(strata[~marked], minlength=strata.max() + 1) == 0
     return marked & ~np.isin(groups, groups[marked & unlearned[strata]])

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from crystalml._typing import Progress, RandomState, Splitter
 from crystalml._validation import Interval, StrOptions
-from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
-from crystalml.neural._documentation import document_common
 from crystalml.neural._modules import ACTIVATIONS, MLP
-from crystalml.neural._parameter_types import Activation, ClassWeight, Head, Optimizer, Scheduler
+from crystalml.neural._parameters import (
+    Activation,
+    ClassWeight,
+    Head,
+    Optimizer,
+    Scheduler,
+    document_parameters,
+    hidden_sizes,
+)
 
 _MLP_CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -24,21 +28,10 @@ _MLP_CONSTRAINTS = {
 }
 
 
-def hidden_sizes(estimator, parameter="hidden_layer_sizes"):
-    """Return a parameter that holds sizes of layers as a tuple, or raise."""
-    given = getattr(estimator, parameter)
-    sizes = (given,) if isinstance(given, Integral) else tuple(given)
-    if not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
-        raise InvalidInputError(
-            f"{type(estimator).__name__}: {parameter} must be whole numbers >= 1, got {given!r}; "
-            "give e.g. (64, 32), or () for no such layer."
-        )
-    return tuple(int(size) for size in sizes)
-
-
 class _MLPParameters(BaseNetEstimator):
     """Turns the parameters of an MLP estimator into those of its torch module."""
 
+    # Named for files too: a model file says which module it holds, and this one is compared.
     _module_class = MLP
 
     def _module_parameters(self, n_inputs, n_outputs):
@@ -52,7 +45,7 @@ class _MLPParameters(BaseNetEstimator):
         }
 
 
-@document_common
+@document_parameters
 class MLPNetClassifier(_MLPParameters, BaseNetClassifier):
     """Multilayer perceptron classifier, trained by torch through skorch.
 
@@ -71,9 +64,7 @@ class MLPNetClassifier(_MLPParameters, BaseNetClassifier):
     batch_normalization : bool, default=False
         Normalise hidden layers over the batch, before the activation. Predictions use the
         averages of the training, never the rows beside them.
-    class_weight : {"balanced"}, dict or None, default=None
-        Weight of each class in the loss: a dict from label to weight (1 where a label is
-        absent), or ``"balanced"`` for weights inverse to the number of rows.
+    {class_weight_parameter}
     {common_parameters}
 
     Attributes
@@ -164,7 +155,7 @@ class MLPNetClassifier(_MLPParameters, BaseNetClassifier):
         self.verbose = verbose
 
 
-@document_common
+@document_parameters
 class MLPNetRegressor(_MLPParameters, BaseNetRegressor):
     """Multilayer perceptron regressor for one or several targets, trained by torch through skorch.
 

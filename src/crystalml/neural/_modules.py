@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+# Parameters name them, so that estimators can be written to files and searched over.
 ACTIVATIONS = {
     "elu": nn.ELU,
     "gelu": nn.GELU,
@@ -26,13 +27,18 @@ class Dropout(nn.Module):
         Probability that a unit is zeroed in training.
     """
 
-    bulk = 65536  # numbers drawn at a time, unless a layer needs more
+    # Numbers drawn at a time, unless a layer needs more: a call for each batch costs more than
+    # the numbers.
+    bulk = 65536
     _used: int
 
     def __init__(self, probability):
         super().__init__()
         self.probability = probability
+        # At least one of the 65536 patterns keeps its unit, as the scale would be infinite
+        # otherwise.
         dropped = min(round(probability * 65536), 65535)
+        # Read as signed numbers, the patterns run from -32768.
         self._lowest_kept = dropped - 32768
         self._scale = 65536 / (65536 - dropped)
         self._masks = None
@@ -42,6 +48,7 @@ class Dropout(nn.Module):
         if not self.training:
             return x
         n_units = x.numel()
+        # What is left over of the masks is thrown away: to join two pieces would be a copy.
         if self._masks is None or self._used + n_units > len(self._masks):
             self._masks, self._used = self._draw(max(n_units, self.bulk), x), 0
         mask = self._masks[self._used : self._used + n_units]
@@ -59,7 +66,9 @@ class Dropout(nn.Module):
 
     def _draw(self, n_units, like):
         """Draw masks from random bits: 0, or the scale, for each unit."""
+        # One 64-bit word holds the bits of four units; rounded up to whole words.
         words = torch.empty(-(-n_units // 4), dtype=torch.int64, device=like.device)
+        # The whole range of the type: torch's default would leave the sign bit unset.
         bits = words.random_(-(2**63), None).view(torch.int16)[:n_units]
         return (bits >= self._lowest_kept).to(like.dtype).mul_(self._scale)
 
@@ -92,42 +101,13 @@ def hidden_layers(n_inputs, hidden_sizes, activation, dropout, batch_normalizati
     for size in hidden_sizes:
         layers.append(nn.Linear(n_inputs, size))
         if batch_normalization:
+            # Before the activation, as in the paper that proposed it (Ioffe and Szegedy, 2015).
             layers.append(nn.BatchNorm1d(size))
         layers.append(ACTIVATIONS[activation]())
         if dropout > 0:
             layers.append(Dropout(dropout))
         n_inputs = size
     return layers
-
-
-class Autoencoder(nn.Module):
-    """Two perceptrons, one to a few numbers and one back; in training the input is disturbed.
-
-    Parameters
-    ----------
-    n_inputs, n_components : int
-        Width of the rows, and of what they are turned into.
-    hidden_sizes : sequence of int
-        Width of the hidden layers of the encoder; the decoder has them in reverse.
-    activation : str
-        Key of ``ACTIVATIONS``.
-    dropout : float
-        Probability that a hidden unit is zeroed in training.
-    noise : float
-        Standard deviation of the normal noise added to the input in training.
-    """
-
-    def __init__(self, n_inputs, n_components, hidden_sizes, activation, dropout, noise):
-        super().__init__()
-        self.noise = noise
-        self.encoder = MLP(n_inputs, n_components, hidden_sizes, activation, dropout, False)
-        self.decoder = MLP(n_components, n_inputs, hidden_sizes[::-1], activation, dropout, False)
-
-    def forward(self, x):
-        """Return the rows as they come out of the narrow middle."""
-        if self.training and self.noise > 0:
-            x = torch.randn_like(x).mul_(self.noise).add_(x)
-        return self.decoder(self.encoder(x))
 
 
 class ClassificationLoss(nn.Module):
@@ -137,19 +117,21 @@ class ClassificationLoss(nn.Module):
         """Return the mean of weight times loss."""
         if weight is None:
             return functional.cross_entropy(logits, target)
+        # torch's own weights are by class; these are by row.
         return (functional.cross_entropy(logits, target, reduction="none") * weight).mean()
 
     def scores(self, logits, target, weight=None):
         """Return the share of rows, or of their weight, that the largest logit gets right."""
-        hits = (logits.argmax(dim=1) == target).to(logits.dtype)
-        return {"accuracy": (hits if weight is None else hits * weight).mean()}
+        is_correct = (logits.argmax(dim=1) == target).to(logits.dtype)
+        return {"accuracy": (is_correct if weight is None else is_correct * weight).mean()}
 
-    def answers(self, logits):
+    def predictions(self, logits):
         """Return the code of the most probable class."""
         return logits.argmax(dim=1)
 
     def probabilities(self, logits):
         """Return the probability of each class."""
+        # Scorers of callbacks check that rows sum to 1.
         return torch.softmax(logits.double(), dim=1)
 
 
@@ -163,10 +145,10 @@ class RegressionLoss(nn.Module):
         return (functional.mse_loss(output, target, reduction="none").mean(dim=1) * weight).mean()
 
     def scores(self, *_):
-        """Return none: the loss says it all."""
+        """Return none: the loss is the only measure."""
         return {}
 
-    def answers(self, output):
+    def predictions(self, output):
         """Return the standardised targets."""
         return output
 

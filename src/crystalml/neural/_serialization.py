@@ -8,6 +8,7 @@ from crystalml.exceptions import CrystalmlWarning, InvalidInputError, Persistenc
 from crystalml.neural._torch_state import find_device, seeded
 from crystalml.neural._training import build_net, finish_training
 
+# The parts of a skorch net that have weights or buffers; a loss may have some (quantile levels).
 _PARTS = ("module", "criterion")
 
 
@@ -34,8 +35,10 @@ def net_state(estimator, *, with_optimizer):
         for part in _PARTS
         for name, tensor in getattr(net, f"{part}_").state_dict().items()
     }
+    # Those that the module was built with, not those of the estimator, which may have changed.
     parameters = dict(net.get_params_for("module"))
     for name in [name for name, value in parameters.items() if torch.is_tensor(value)]:
+        # A description holds no arrays, so tensors among the parameters are kept with the weights.
         tensors[f"parameter.{name}"] = parameters.pop(name)
     description = {
         "module": type(net.module_).__name__,
@@ -58,6 +61,7 @@ def _optimizer_state(optimizer, tensors):
             if torch.is_tensor(value):
                 tensors[f"optimizer.{index}.{name}"] = value
             else:
+                # Step counts are plain numbers with some optimisers, tensors with others.
                 numbers.append([index, name, value])
     return {
         "name": type(optimizer).__name__,
@@ -85,6 +89,7 @@ def restore_net(estimator, description, tensors):
         If they do not fit the estimator.
     """
     expected = estimator._module_class.__name__
+    # The name only tells a mistake early; the class that is built is always the estimator's.
     if description["module"] != expected:
         raise PersistenceError(
             f"{type(estimator).__name__}: its net is {expected!r}, but the file holds "
@@ -93,7 +98,8 @@ def restore_net(estimator, description, tensors):
     parameters = {**description["module_parameters"], **_part(tensors, "parameter")}
     _check_shapes(estimator, parameters, _part(tensors, "module"))
     device = _device(estimator)
-    with seeded(0, device, estimator.n_threads):  # initial weights are drawn, and replaced
+    # Building draws initial weights, which are replaced below: the user's generators must not move.
+    with seeded(0, device, estimator.n_threads):
         net = build_net(
             estimator,
             estimator._criterion,
@@ -105,6 +111,7 @@ def restore_net(estimator, description, tensors):
         )
     for part in _PARTS:
         getattr(net, f"{part}_").load_state_dict(_part(tensors, part))
+    # best_epoch_ and a warm start count epochs from the first fit.
     net.history_.extend(description["history"])
     if description["optimizer"] is not None:
         _restore_optimizer(net.optimizer_, description["optimizer"], _part(tensors, "optimizer"))
@@ -127,8 +134,10 @@ def _check_shapes(estimator, parameters, tensors):
         raise PersistenceError(
             f"{type(estimator).__name__}: its net has more layers than it has weights."
         )
+    # Tensors on this device have shapes alone: a file that claims huge layers costs no memory.
     with torch.device("meta"):
         wanted = estimator._module_class(**parameters).state_dict()
+    # In a fixed order, so that the same file always gets the same message.
     for name in sorted(wanted.keys() | tensors.keys()):
         shapes = [tuple(part[name].shape) if name in part else None for part in (wanted, tensors)]
         if shapes[0] != shapes[1]:
@@ -143,18 +152,21 @@ def _device(estimator):
     try:
         return find_device(estimator.device, caller=type(estimator).__name__)
     except InvalidInputError as error:
+        # A model that was trained on a graphics card should load on a laptop.
         warnings.warn(f"{error} Until then it predicts on the CPU.", CrystalmlWarning, stacklevel=2)
         return torch.device("cpu")
 
 
 def _restore_optimizer(optimizer, described, tensors):
     """Give an optimiser its state back, unless the parameters now name another optimiser."""
+    # The state of one optimiser means nothing to another; training then starts its state anew.
     if described["name"] != type(optimizer).__name__:
         return
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state = {}
     for key, tensor in tensors.items():
         index, _, name = key.partition(".")
+        # Step counts are tensors of one element; all other state has the shape of its weights.
         if tensor.numel() > 1 and tensor.shape != weights[int(index)].shape:
             raise PersistenceError(
                 f"the optimiser's {key!r} has the shape {tuple(tensor.shape)!r}, but its weights "

@@ -1,46 +1,162 @@
-"""TabNet as scikit-learn estimators."""
+"""TabNet as scikit-learn classifier and regressor."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from crystalml._typing import ArrayLike, Progress, RandomState, Splitter
+from crystalml._validation import Interval
+from crystalml.exceptions import InvalidInputError
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
-from crystalml.neural._parameter_types import ClassWeight, Head, Optimizer, Scheduler
-from crystalml.neural._tabnet_documentation import document_tabnet
+from crystalml.neural._parameters import (
+    ClassWeight,
+    Head,
+    Optimizer,
+    Scheduler,
+    document_parameters,
+)
+from crystalml.neural._tabnet_base import TABNET_CONSTRAINTS, TabNetParameters
+from crystalml.neural._tabnet_modules import PenalisedLoss, TabNet
 from crystalml.neural._tabnet_pretrainer import TabNetPretrainer
-from crystalml.neural._tabnet_supervised import SUPERVISED_CONSTRAINTS, SupervisedTabNet
+
+SUPERVISED_CONSTRAINTS = {
+    **TABNET_CONSTRAINTS,
+    "lambda_sparse": [Interval(Real, 0, None, closed="left")],
+    "pretrained": [TabNetPretrainer, FrozenEstimator, None],
+}
 
 
-@document_tabnet
+# What must agree for weights to be taken over; widths of masks follow from the columns.
+_SIZES = ("n_d", "n_a", "n_steps", "n_independent", "n_shared")
+
+
+class SupervisedTabNet(TabNetParameters):
+    """Turns the parameters of a TabNet estimator into its module, and starts from a pretrainer."""
+
+    _module_class = TabNet
+
+    @property
+    def _criterion(self):
+        loss = super()._criterion
+        # Classifiers name the class of their loss, regressors give the loss of their head.
+        return PenalisedLoss(loss() if isinstance(loss, type) else loss)
+
+    def _module_parameters(self, n_inputs, n_outputs):
+        return {
+            "n_inputs": n_inputs,
+            "n_outputs": n_outputs,
+            "lambda_sparse": self.lambda_sparse,
+            **self._encoder_parameters(),
+        }
+
+    def _validated(self, X, y, warm, **checks):
+        X, y = super()._validated(X, y, warm, **checks)
+        # A warm start goes on from its own weights, so that the pretrainer no longer matters.
+        if self.pretrained is not None and not warm:
+            self._check_pretrained()
+        return X, y
+
+    def _learn_categories(self, X):
+        """Learn the categories, or take those whose vectors a pretrainer has learned."""
+        if self.pretrained is None:
+            return super()._learn_categories(X)
+        pretrainer = self._pretrainer()
+        ours, theirs = self.categorical_features_, pretrainer.categorical_features_
+        if not np.array_equal(ours, theirs):
+            raise InvalidInputError(
+                f"{type(self).__name__}: the categorical columns are {ours.tolist()}, but those "
+                f"of the pretrainer are {theirs.tolist()}. Give both the same columns."
+            )
+        # The pretrainer's codes, not new ones: each of its vectors belongs to one code.
+        return pretrainer.categories_
+
+    def _pretrainer(self):
+        """Return the pretrainer, without what keeps it frozen."""
+        pretrainer = self.pretrained
+        if isinstance(pretrainer, FrozenEstimator):
+            # What FrozenEstimator protects from clone is the fitted pretrainer inside.
+            pretrainer = pretrainer.estimator
+        name = type(self).__name__
+        if not isinstance(pretrainer, TabNetPretrainer):
+            raise InvalidInputError(
+                f"{name}: pretrained must be a fitted TabNetPretrainer, got {pretrainer!r}."
+            )
+        if not hasattr(pretrainer, "net_"):
+            raise InvalidInputError(
+                f"{name}: the pretrainer is not fitted. Fit it; and as clone (in searches and "
+                "cross-validation, too) forgets a fit, give "
+                "pretrained=sklearn.frozen.FrozenEstimator(pretrainer)."
+            )
+        return pretrainer
+
+    def _check_pretrained(self):
+        """Raise if sizes or columns differ from those of the pretrainer."""
+        pretrainer, name = self._pretrainer(), type(self).__name__
+        # From its module: the pretrainer's parameters may have been set anew since its fit.
+        theirs = pretrainer.net_.module_.encoder
+        pairs = {size: (getattr(self, size), getattr(theirs, size)) for size in _SIZES}
+        pairs["number of columns"] = (self.n_features_in_, pretrainer.n_features_in_)
+        pairs["embedding_dim"] = (
+            self._embedding_dims(),
+            [part.embedding_dim for part in getattr(_embedder(pretrainer), "embeddings", ())],
+        )
+        differing = [f"{size} ({a} here, {b} there)" for size, (a, b) in pairs.items() if a != b]
+        if differing:
+            raise InvalidInputError(
+                f"{name}: the pretrainer differs in {', '.join(differing)}, so that training "
+                "cannot start from its weights. Give both the same sizes and columns."
+            )
+        # Where one of the two was fitted on an array, positions are all that can be compared.
+        names = [part.feature_names_in_ for part in (self, pretrainer) if _has_names(part)]
+        if len(names) == 2 and not np.array_equal(names[0], names[1]):
+            raise InvalidInputError(
+                f"{name}: the columns {names[0].tolist()!r} are not those of the pretrainer, "
+                f"{names[1].tolist()!r}. Give both the same columns in the same order."
+            )
+
+    def _set_initial_weights(self, module):
+        if self.pretrained is not None:
+            source = self._pretrainer().net_.module_
+            # The decoder stays behind: it filled in columns, which nobody asks for here.
+            module.embedder.load_state_dict(source.embedder.state_dict())
+            module.encoder.load_state_dict(source.encoder.state_dict())
+
+
+def _has_names(estimator):
+    return getattr(estimator, "feature_names_in_", None) is not None
+
+
+def _embedder(estimator):
+    return estimator.net_.module_.embedder
+
+
+@document_parameters
 class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
     """TabNet classifier: chooses in several steps, for each row, which columns to look at.
 
-    Each step multiplies the columns by a sparse mask, passes them through gated layers, adds what
-    it finds to the answer, and hands on what the next step chooses its columns by [1]_. The
-    masks can be read: see `explain`. Layers and weights are those of pytorch-tabnet [2]_. Put a
+    Each step multiplies the columns by a sparse mask and passes them through gated layers. One part
+    of the result is added to the prediction, by the other the next step chooses its columns [1]_.
+    `explain` returns the masks. Layers and weights are those of pytorch-tabnet [2]_. Put a
     ``StandardScaler`` before it: inputs are normalised inside, but the averages which predictions
     use start at mean 0 and variance 1 and take hundreds of steps to reach others.
 
     Parameters
     ----------
-    {encoder_parameters}
-    lambda_sparse : float, default=1e-4
-        Factor of the mean entropy of the masks, which is added to the loss in training so that
-        few columns are chosen.
+    {tabnet_parameters}
+    {lambda_sparse_parameter}
     {pretrained_parameter}
-    class_weight : {"balanced"}, dict or None, default=None
-        Weight of each class in the loss: a dict from label to weight (1 where a label is
-        absent), or ``"balanced"`` for weights inverse to the number of rows.
+    {class_weight_parameter}
     {common_parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels in the order of the columns of `predict_proba`.
-    {encoder_attributes}
+    {tabnet_attributes}
     {common_attributes}
 
     See Also
@@ -55,10 +171,10 @@ class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
     In numeric columns nothing may be missing.
 
     ``train_loss`` includes the penalty of the masks, ``valid_loss`` does not. Predictions use
-    the running averages of the training, in double precision: the rows beside a row do not even
-    change how its answer is rounded. Where ``valid_loss`` stays far above ``train_loss``, these
-    averages may not have arrived: scale the inputs, take smaller batches or more epochs, or a
-    larger `momentum`.
+    the running averages of the training, in double precision: the prediction for a row does not
+    depend on the other rows, not even in its rounding. Where ``valid_loss`` stays far above
+    ``train_loss``, these averages may not have converged: scale the inputs, take smaller batches or
+    more epochs, or a larger `momentum`.
 
     References
     ----------
@@ -155,7 +271,7 @@ class TabNetClassifier(SupervisedTabNet, BaseNetClassifier):
         self.verbose = verbose
 
 
-@document_tabnet
+@document_parameters
 class TabNetRegressor(SupervisedTabNet, BaseNetRegressor):
     """TabNet regressor for one or several targets.
 
@@ -165,10 +281,8 @@ class TabNetRegressor(SupervisedTabNet, BaseNetRegressor):
 
     Parameters
     ----------
-    {encoder_parameters}
-    lambda_sparse : float, default=1e-4
-        Factor of the mean entropy of the masks, which is added to the loss in training so that
-        few columns are chosen.
+    {tabnet_parameters}
+    {lambda_sparse_parameter}
     {pretrained_parameter}
     {head_parameters}
     {common_parameters}
@@ -178,7 +292,7 @@ class TabNetRegressor(SupervisedTabNet, BaseNetRegressor):
     target_mean_, target_scale_ : ndarray of shape (n_targets,)
         Mean and standard deviation of the targets in `fit`, in their units.
     {head_attributes}
-    {encoder_attributes}
+    {tabnet_attributes}
     {common_attributes}
 
     See Also

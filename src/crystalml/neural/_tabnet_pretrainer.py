@@ -9,16 +9,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from crystalml._typing import ArrayLike, Progress, RandomState, Splitter, Transformed
-from crystalml._validation import Interval
+from crystalml._validation import Interval, private_random_state
 from crystalml.neural._base import BaseNetEstimator
-from crystalml.neural._parameter_types import Optimizer, Scheduler
-from crystalml.neural._tabnet_common import TABNET_CONSTRAINTS, TabNetParameters
-from crystalml.neural._tabnet_documentation import document_tabnet
-from crystalml.neural._tabnet_losses import ReconstructionLoss
-from crystalml.neural._tabnet_modules import TabNetPretraining
+from crystalml.neural._parameters import Optimizer, Scheduler, document_parameters
+from crystalml.neural._tabnet_base import TABNET_CONSTRAINTS, TabNetParameters
+from crystalml.neural._tabnet_modules import ReconstructionLoss, TabNetPretraining
 
 
-@document_tabnet
+@document_parameters
 class TabNetPretrainer(
     TabNetParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetEstimator
 ):
@@ -31,7 +29,7 @@ class TabNetPretrainer(
 
     Parameters
     ----------
-    {encoder_parameters}
+    {tabnet_parameters}
     masking_ratio : float, default=0.5
         Chance of each column of each row to be hidden in training.
     n_independent_decoder, n_shared_decoder : int, default=1
@@ -40,7 +38,7 @@ class TabNetPretrainer(
 
     Attributes
     ----------
-    {encoder_attributes}
+    {tabnet_attributes}
     {common_attributes}
 
     See Also
@@ -55,8 +53,8 @@ class TabNetPretrainer(
     achieve. The validation loss hides the same columns in every epoch, so that epochs can be
     compared. Inputs are the columns, or the vectors of categories, which are learned too.
 
-    Whatever rows it is given, it learns from: pretraining on test rows, though without their
-    labels, lets the later net know them.
+    Keep test rows out of the pretraining: a net that starts from it would know them, though not
+    their labels.
 
     References
     ----------
@@ -169,7 +167,7 @@ class TabNetPretrainer(
         X : array-like of shape (n_samples, n_features)
             Inputs, numeric ones best scaled to about unit variance, none of them missing.
         y : object, default=None
-            Not used: no label enters.
+            Not used.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group are never split between training and validation.
 
@@ -179,20 +177,21 @@ class TabNetPretrainer(
             The fitted transformer.
         """
         self._check_parameters()
-        goes_on = self.warm_start and hasattr(self, "net_")
+        warm = self.warm_start and hasattr(self, "net_")
         rows = validate_data(
             self,
-            self._with_codes(X, learn=not goes_on),
-            reset=not goes_on,
+            self._with_codes(X, learn=not warm),
+            reset=not warm,
             dtype=np.float32,
             order="C",
             ensure_min_samples=2,
         )
-        if not goes_on:
-            self._random_state = self._new_random_state()
+        if not warm:
+            self._random_state = private_random_state(self.random_state)
+        # The loss needs none, but the batches carry a target.
         no_target = np.zeros(len(rows), dtype=np.float32)
         parts = self._split(rows, y, no_target, groups, np.arange(len(rows)))
-        self._train(rows, no_target, None, *parts, previous=goes_on)
+        self._train(rows, no_target, None, *parts, previous=warm)
         return self
 
     def transform(self, X: ArrayLike) -> Transformed:
@@ -229,6 +228,7 @@ class TabNetPretrainer(
 
     @property
     def _n_features_out(self):
+        # Not the parameter, which may have been set anew since the fit.
         return self.net_.module_.encoder.n_d
 
     @property
@@ -244,9 +244,6 @@ class TabNetPretrainer(
             **self._encoder_parameters(),
         }
 
-    def _strata(self, rows):
-        return np.zeros(len(rows), dtype=np.int64)
-
 
 def _values(output):
     return output.cpu().numpy()
@@ -255,4 +252,6 @@ def _values(output):
 def _loss_of_rows(output):
     """Return the loss of a slice, once for each of its rows."""
     loss = ReconstructionLoss()(output)
+    # The loss is a mean over the slice; repeated for each row, the mean over slices weighs them
+    # right.
     return loss.expand(len(output[0])).cpu().numpy()

@@ -1,4 +1,4 @@
-"""What torch keeps per process (generator, threads, devices), borrowed and given back."""
+"""State that torch keeps per process (generator, threads): set for a while, then restored."""
 
 import threading
 from contextlib import contextmanager
@@ -14,8 +14,10 @@ _TORCH_STATE = threading.RLock()
 @contextmanager
 def seeded(seed, device, n_threads):
     """Seed torch and set its threads for a while; then everything is as it was before."""
+    # To save the state of a graphics card would start CUDA where nobody asked for it.
     cuda = [] if device.type == "cpu" else [device]
     with _TORCH_STATE, torch.random.fork_rng(devices=cuda), threads(n_threads):
+        # Not torch.manual_seed, which seeds every card, and fork_rng restores those it was told of.
         torch.default_generator.manual_seed(seed)
         for gpu in cuda:
             with torch.cuda.device(gpu):
@@ -48,6 +50,7 @@ def find_device(device, *, caller):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     family, _, number = device.partition(":")
+    # Devices on which nothing was tested are refused, not tried.
     if family not in ("cpu", "cuda") or (number and not number.isdigit()):
         raise InvalidInputError(
             f"{caller}: device={device!r} is unknown; use 'auto', 'cpu', 'cuda' or 'cuda:<number>'."

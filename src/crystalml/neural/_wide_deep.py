@@ -1,19 +1,212 @@
-"""Wide-and-deep nets as scikit-learn estimators."""
+"""Wide-and-deep nets: their torch module, and the estimators around it."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any, Literal
 
-from crystalml._typing import Progress, RandomState, Splitter
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from crystalml._typing import NDArray, Progress, RandomState, Splitter
+from crystalml._validation import Interval, StrOptions
+from crystalml.exceptions import InvalidInputError
+from crystalml.neural._base import BaseNetEstimator
 from crystalml.neural._base_classifier import BaseNetClassifier
 from crystalml.neural._base_regressor import BaseNetRegressor
-from crystalml.neural._documentation import document_common
-from crystalml.neural._parameter_types import ClassWeight, Head, Optimizer, Scheduler
-from crystalml.neural._wide_deep_common import WIDE_DEEP_CONSTRAINTS, WideDeepParameters
+from crystalml.neural._batches import apply_in_double
+from crystalml.neural._modules import MLP, hidden_layers
+from crystalml.neural._parameters import (
+    ClassWeight,
+    Head,
+    Optimizer,
+    Scheduler,
+    document_parameters,
+    hidden_sizes,
+)
+
+# Of the column schema: the volume that follows from the cell, of which a volume is a function.
+_VOLUME_COLUMN = "v_formula"
+
 
 DEEP_LAYER_SIZES = (512, 512, 256, 256, 128, 128, 64, 64, 32, 16)
 
 
-@document_common
+WIDE_DEEP_CONSTRAINTS = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "wide_features": [StrOptions({"auto"}), "array-like", None],
+    "head_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "reduction_ratio": [Interval(Integral, 1, None, closed="left")],
+}
+
+
+class WideDeep(nn.Module):
+    """Deep layers over all columns, joined with some columns as they came in.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Width of the input and of the output.
+    wide_columns : sequence of int
+        Columns that skip the deep layers.
+    hidden_sizes : sequence of int
+        Width of each deep layer Linear-BatchNorm-ReLU[-Dropout], with a residual block after it.
+    head_sizes : sequence of int
+        Width of each layer Linear-ReLU between the joined columns and the output.
+    dropout : float
+        Probability that a unit of a deep layer is zeroed in training.
+    reduction_ratio : int
+        Of the squeeze and excitation.
+    """
+
+    def __init__(
+        self, n_inputs, n_outputs, wide_columns, hidden_sizes, head_sizes, dropout, reduction_ratio
+    ):
+        super().__init__()
+        layers, n_deep = [], n_inputs
+        for size in hidden_sizes:
+            # Each narrowing layer has a block of its width after it, as the residual needs equal
+            # widths.
+            layers += hidden_layers(n_deep, (size,), "relu", dropout, True)
+            layers.append(ResidualBlock(size, reduction_ratio))
+            n_deep = size
+        self.deep = nn.Sequential(*layers)
+        wide = torch.as_tensor(wide_columns, dtype=torch.int64)
+        # A buffer, to follow the net to its device. Not in the state: a parameter of the module
+        # holds the same positions, and a file should not state them twice.
+        self.register_buffer("wide_columns", wide, persistent=False)
+        self.head = MLP(n_deep + len(wide), n_outputs, head_sizes, "relu", 0.0, False)
+
+    def forward(self, x):
+        """Return the outputs for some rows."""
+        return self.head(torch.cat([self.deep(x), x[:, self.wide_columns]], dim=1))
+
+
+class ResidualBlock(nn.Module):
+    """relu(x + SE(BatchNorm(Linear(relu(BatchNorm(Linear(x))))))), all of one width.
+
+    Parameters
+    ----------
+    size, reduction_ratio : int
+        As in `SqueezeExcitation`.
+    """
+
+    def __init__(self, size, reduction_ratio):
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.Linear(size, size),
+            nn.BatchNorm1d(size),
+            nn.ReLU(),
+            nn.Linear(size, size),
+            nn.BatchNorm1d(size),
+            SqueezeExcitation(size, reduction_ratio),
+        )
+
+    def forward(self, x):
+        """Return the units after the block."""
+        return torch.relu(x + self.branch(x))
+
+
+class SqueezeExcitation(nn.Module):
+    """Scale every unit of a row by a number in (0, 1) that follows from the row itself.
+
+    In a picture the squeeze averages a channel over the positions of that picture, never over
+    the batch. A row has a single position, so that its units are already squeezed: the gate is
+    sigmoid(W2 relu(W1 u + b1) + b2) of the row's own units u.
+
+    Parameters
+    ----------
+    size : int
+        Number of units.
+    reduction_ratio : int
+        How many times fewer units are between W1 and W2, one at least.
+    """
+
+    def __init__(self, size, reduction_ratio):
+        super().__init__()
+        # Narrow layers would be left without a middle.
+        narrow = max(1, size // reduction_ratio)
+        self.gate = nn.Sequential(
+            nn.Linear(size, narrow), nn.ReLU(), nn.Linear(narrow, size), nn.Sigmoid()
+        )
+
+    def forward(self, x):
+        """Return the scaled units."""
+        return x * self.gate(x)
+
+
+class WideDeepParameters(BaseNetEstimator):
+    """Turns the parameters of a wide-and-deep estimator into those of its torch module."""
+
+    _module_class = WideDeep
+    wide_features_: NDArray[np.int64]
+
+    def _module_parameters(self, n_inputs, n_outputs):
+        return {
+            "n_inputs": n_inputs,
+            "n_outputs": n_outputs,
+            "wide_columns": self.wide_features_.tolist(),
+            "hidden_sizes": hidden_sizes(self),
+            "head_sizes": hidden_sizes(self, "head_layer_sizes"),
+            "dropout": self.dropout,
+            "reduction_ratio": self.reduction_ratio,
+        }
+
+    def _validated(self, X, y, warm, **checks):
+        """Check the rows, and find the wide columns among theirs."""
+        X, y = super()._validated(X, y, warm, **checks)
+        # After the checks, which learn the names of the columns.
+        found = self._find_wide_features()
+        # The weights belong to these columns, in this order.
+        if warm and not np.array_equal(found, self.wide_features_):
+            raise InvalidInputError(
+                f"{type(self).__name__}: the wide columns are now {found.tolist()}, but the fit "
+                f"before had {self.wide_features_.tolist()}. Set warm_start=False and fit again."
+            )
+        self.wide_features_ = found
+        return X, y
+
+    def _apply(self, X, convert):
+        """Run the net in double precision, so that no answer depends on the rows beside it."""
+        check_is_fitted(self)
+        return apply_in_double(self.net_, self._inputs(X), convert, n_threads=self.n_threads)
+
+    def _find_wide_features(self):
+        """Return the positions of the wide columns."""
+        names = getattr(self, "feature_names_in_", np.array([], dtype=object)).tolist()
+        wanted = self.wide_features
+        if isinstance(wanted, str):
+            wanted = [_VOLUME_COLUMN] if _VOLUME_COLUMN in names else []
+        found = [self._position(column, names) for column in ([] if wanted is None else wanted)]
+        if len(set(found)) < len(found):
+            raise InvalidInputError(
+                f"{type(self).__name__}: wide_features={self.wide_features!r} has a column twice; "
+                "name each once."
+            )
+        return np.array(found, dtype=np.int64)
+
+    def _position(self, column, names):
+        """Return the position of one wide column, or raise."""
+        if isinstance(column, str) and column in names:
+            return names.index(column)
+        # True would pass for position 1.
+        is_position = isinstance(column, Integral) and not isinstance(column, bool)
+        if is_position and 0 <= column < self.n_features_in_:
+            return int(column)
+        remedy = f"it has {names!r}. Name columns, or give positions from 0."
+        if not names:
+            remedy = (
+                f"it has {self.n_features_in_} columns without names. Give positions from 0, or "
+                "a DataFrame (scalers keep one after set_output(transform='pandas'))."
+            )
+        raise InvalidInputError(
+            f"{type(self).__name__}: {column!r} in wide_features is no column of X; {remedy}"
+        )
+
+
+@document_parameters
 class WideDeepNetRegressor(WideDeepParameters, BaseNetRegressor):
     """Wide-and-deep regressor for one or several targets, trained by torch through skorch.
 
@@ -27,20 +220,7 @@ class WideDeepNetRegressor(WideDeepParameters, BaseNetRegressor):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, \
-            default=(512, 512, 256, 256, 128, 128, 64, 64, 32, 16)
-        Width of each deep layer. ``()`` joins the columns with the wide ones as they come.
-    wide_features : "auto", sequence of str or int, or None, default="auto"
-        The columns that are joined with the deep features, besides being their input like all
-        others. ``"auto"`` is the column named ``v_formula`` if the input has one, else (and for
-        arrays, whose columns have no names) none. A list has names, where the input has them,
-        or positions from 0, or both. ``None`` and ``()`` are none.
-    head_layer_sizes : int or sequence of int, default=(64,)
-        Width of each layer between the joined features and the output.
-    dropout : float, default=0.2
-        Probability that a unit of a deep layer is zeroed in training.
-    reduction_ratio : int, default=16
-        How many times fewer units are in the middle of the squeeze and excitation, one at least.
+    {wide_deep_parameters}
     {head_parameters}
     {common_parameters}
 
@@ -75,15 +255,15 @@ class WideDeepNetRegressor(WideDeepParameters, BaseNetRegressor):
     channel over the positions of that one picture. A row of a table has one position, so that
     nothing is left to average: the gate follows from the row's own units, never from the rows
     beside it. Batch normalisation uses the averages of the training in prediction. Training is in
-    single precision, prediction in double, so that the rows beside a row do not even change how
-    its answer is rounded.
+    single precision, prediction in double, so that the prediction for a row does not
+    depend on the other rows, not even in its rounding.
 
     Scalers return arrays without names by default. For ``wide_features="auto"`` or names behind
     one, let it keep them: ``StandardScaler().set_output(transform="pandas")``.
 
-    A wide column of which the target is a function, as the volume is of ``v_formula``, makes the
-    net learn to copy it. See `crystalml.model_selection.volume_report` for what a prediction of
-    the volume is worth beside the formula.
+    If the target is a function of a wide column, as the volume is of ``v_formula``, the net learns
+    to copy that column. `crystalml.model_selection.volume_report` compares predicted volumes with
+    the formula.
 
     References
     ----------
@@ -172,7 +352,7 @@ class WideDeepNetRegressor(WideDeepParameters, BaseNetRegressor):
         self.verbose = verbose
 
 
-@document_common
+@document_parameters
 class WideDeepNetClassifier(WideDeepParameters, BaseNetClassifier):
     """Wide-and-deep classifier, trained by torch through skorch.
 
@@ -182,23 +362,8 @@ class WideDeepNetClassifier(WideDeepParameters, BaseNetClassifier):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, \
-            default=(512, 512, 256, 256, 128, 128, 64, 64, 32, 16)
-        Width of each deep layer. ``()`` joins the columns with the wide ones as they come.
-    wide_features : "auto", sequence of str or int, or None, default="auto"
-        The columns that are joined with the deep features, besides being their input like all
-        others. ``"auto"`` is the column named ``v_formula`` if the input has one, else (and for
-        arrays, whose columns have no names) none. A list has names, where the input has them,
-        or positions from 0, or both. ``None`` and ``()`` are none.
-    head_layer_sizes : int or sequence of int, default=(64,)
-        Width of each layer between the joined features and the output.
-    dropout : float, default=0.2
-        Probability that a unit of a deep layer is zeroed in training.
-    reduction_ratio : int, default=16
-        How many times fewer units are in the middle of the squeeze and excitation, one at least.
-    class_weight : {"balanced"}, dict or None, default=None
-        Weight of each class in the loss: a dict from label to weight (1 where a label is
-        absent), or ``"balanced"`` for weights inverse to the number of rows.
+    {wide_deep_parameters}
+    {class_weight_parameter}
     {common_parameters}
 
     Attributes

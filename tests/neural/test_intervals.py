@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from crystalml.exceptions import InvalidInputError
-from crystalml.neural._conformal import conformal_interval, conformal_scores, symmetric_pairs
 from crystalml.neural._heads import make_head
+from crystalml.neural._intervals import conformal_interval, conformal_scores, symmetric_pairs
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 

@@ -12,14 +12,20 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from crystalml._progress import progress_bar
 from crystalml._typing import ArrayLike
-from crystalml._validation import Interval, StrOptions, check_parameters, check_sample_weight
+from crystalml._validation import (
+    Interval,
+    StrOptions,
+    check_parameters,
+    check_sample_weight,
+    private_random_state,
+)
 from crystalml.exceptions import InvalidInputError
 from crystalml.neural._holdout import group_codes
-from crystalml.neural._sampling import generator_of
 
 _COMMON_CONSTRAINTS = {
     "n_members": [Interval(Integral, 1, None, closed="left")],
     "bootstrap": ["boolean"],
+    # joblib gives any integer a meaning, 0 excepted, and says so itself.
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],
     "progress": ["boolean", StrOptions({"auto"})],
@@ -31,7 +37,7 @@ class BaseNetEnsemble(BaseEstimator):
 
     A subclass names the class of its members in ``_member_class``, gives the one to take where
     there is none in ``_default_member``, how `y` is checked in ``_y_checks``, which rows are kept
-    from all members in ``_set_aside``, and what is done with these at the end in ``_conclude``.
+    from all members in ``_set_aside``, and what is done with these at the end in ``_finish_fit``.
     """
 
     _own_constraints: ClassVar[dict[str, list[Any]]] = {}
@@ -70,12 +76,14 @@ class BaseNetEnsemble(BaseEstimator):
             check_consistent_length(X, groups)
             groups = group_codes(groups, caller=name)
         # Drawn before anything runs: the members do not depend on who is ready first.
-        generator = generator_of(self.random_state)
+        generator = private_random_state(self.random_state)
+        # One seed for the net and one for its bootstrap sample, drawn in any case: with and without
+        # bootstrap the members start from the same weights.
         seeds = generator.randint(np.iinfo(np.int32).max, size=(self.n_members, 2))
         learned, kept = self._set_aside(len(X), weight, groups, generator)
-        rows = (_taken(part, learned) for part in (X, y, weight, groups))
+        rows = (_select_rows(part, learned) for part in (X, y, weight, groups))
         self.estimators_ = self._fit_members(member, seeds, *rows)
-        self._conclude(_taken(X, kept), _taken(y, kept))
+        self._finish_fit(_select_rows(X, kept), _select_rows(y, kept))
         return self
 
     def _member(self):
@@ -93,14 +101,16 @@ class BaseNetEnsemble(BaseEstimator):
     def _fit_members(self, member, seeds, X, y, weight, groups):
         """Train copies of `member`, one for each pair of seeds."""
         backend, _ = get_active_backend()
+        # A generator lets the progress bar move with each member; not all backends offer one.
         in_turn = getattr(backend, "supports_return_generator", False)
         run = Parallel(n_jobs=self.n_jobs, return_as="generator" if in_turn else "list")
         fits = run(
             delayed(_fit_member)(
+                # A clone for each, as fits must neither share state nor change the user's net.
                 clone(member).set_params(random_state=int(seed)),
                 *(X, y, weight, groups),
                 draw=int(draw) if self.bootstrap else None,
-                by_class=self._by_class,
+                by_class=self._is_classification,
             )
             for seed, draw in seeds
         )
@@ -115,6 +125,7 @@ class BaseNetEnsemble(BaseEstimator):
     ) -> tuple[np.ndarray | pd.DataFrame, np.ndarray]:
         """Check inputs and target once for all members, except what only they understand."""
         if _has_text(X):
+            # Which columns hold categories is a parameter of the members, so they check the values.
             X, y = validate_data(self, X, y, skip_check_array=True)
             return X, np.asarray(y)
         X, y = validate_data(self, X, y, dtype=np.float32, order="C", **checks)
@@ -129,6 +140,7 @@ class BaseNetEnsemble(BaseEstimator):
 
     def _named(self, X):
         """Give the columns the names of `fit`, which members may refer to."""
+        # Checked arrays have lost them, and wide or categorical columns may be given by name.
         names = getattr(self, "feature_names_in_", None)
         return X if names is None else pd.DataFrame(X, columns=names)
 
@@ -140,7 +152,7 @@ def _has_text(X):
     return isinstance(X, np.ndarray) and X.dtype.kind in "OUS"
 
 
-def _taken(array, rows):
+def _select_rows(array, rows):
     """Return some rows, without a copy where all are asked for."""
     if array is None or rows is None or len(rows) == len(array):
         return None if rows is None else array
@@ -150,6 +162,8 @@ def _taken(array, rows):
 def _fit_member(member, X, y, weight, groups, *, draw, by_class):
     """Train one net, if asked on a bootstrap sample: rows count as often as they are drawn."""
     if draw is not None:
+        # Counts as weights, not copies of rows: copies of one row could lie on both sides of a
+        # member's own validation split, and a class that was not drawn would be unknown to it.
         weight = np.ones(len(X)) if weight is None else weight
         weight = weight * _draw_counts(draw, y, weight > 0, groups, by_class)
     return member.fit(X, y, sample_weight=weight, groups=groups)
@@ -168,6 +182,7 @@ def _draw_counts(seed, y, counts_at_all, groups, by_class):
         counts = np.bincount(drawn, minlength=n_units)[units]
         used = y[(counts > 0) & counts_at_all]
         enough = len(used) > 1 and not (by_class and _is_one_class(used))
+        # Where the rows themselves have one class, no sample can do better: the member says so.
         if enough or _is_one_class(y[counts_at_all]):
             return counts
 
