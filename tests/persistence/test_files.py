@@ -341,7 +341,8 @@ def test_text_of_tables_becomes_objects(tmp_path):
     table = pd.DataFrame({"s": pd.array(["NaN", "x"], dtype="string"), "n": [1, 2]})
     again = kept(table, tmp_path)
     assert again["s"].tolist() == ["NaN", "x"]
-    assert again["s"].dtype == object
+    # pandas 3 gives text its own type again.
+    assert again["s"].dtype in (object, pd.Series(["x"]).dtype)
 
 
 @pytest.mark.parametrize("kind", ["csr_array", "csc_matrix"])

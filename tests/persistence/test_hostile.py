@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn import calibration
 from sklearn.datasets import load_iris
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -36,6 +37,14 @@ from crystalml.persistence._container import pack, unpack
 from crystalml.persistence._estimators import find_class, find_function, listed_functions, listings
 
 X, y = load_iris(return_X_y=True)
+
+
+def listed_classes():
+    """Import all listed classes that this version of scikit-learn has."""
+    for name in listings():
+        if name == "_TemperatureScaling" and not hasattr(calibration, name):
+            continue  # since 1.8
+        yield find_class(name)
 
 
 def saved(model, folder, *, fit=True):
@@ -151,10 +160,9 @@ class TestAttributes:
             load(scaler)
 
     def test_no_parameter_hides_a_method(self):
-        for name in listings():
-            kind = find_class(name)
+        for kind in listed_classes():
             parameters = kind._get_param_names() if hasattr(kind, "_get_param_names") else []
-            assert not [key for key in parameters if callable(getattr(kind, key, None))], name
+            assert not [key for key in parameters if callable(getattr(kind, key, None))], kind
 
     @pytest.mark.parametrize("name", ["n_features_in_", "feature_names_in_"])
     def test_properties_of_a_class_are_none_of_an_instance(self, tmp_path, name):
@@ -332,7 +340,7 @@ class TestCompiledCode:
             next(forms(state, "sparse"))[2] = [3, 2]
 
         rewrite(path, change)
-        with pytest.raises(PersistenceError, match="indices must be"):
+        with pytest.raises(PersistenceError, match="(indices|index values) must be"):
             load(path)
 
 
@@ -529,8 +537,7 @@ def watch(event, arguments):
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    for name in listings():  # before the watch begins: importing compiles and runs
-        find_class(name)
+    assert len(list(listed_classes())) > 100  # imported before the watch: that compiles and runs
     sys.addaudithook(watch)
     folder = tmp_path_factory.mktemp("samples")
     models = [

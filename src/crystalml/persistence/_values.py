@@ -7,6 +7,7 @@ form has its own few lines here, and estimators are built by `_estimators` from 
 """
 
 import math
+from collections import UserList
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -88,6 +89,8 @@ class Writer:
         kind = type(value)
         if kind in _FORMS:
             return _FORMS[kind](self, value)
+        if isinstance(value, UserList):  # as ColumnTransformer had one before scikit-learn 1.7
+            return _items("list", self, value.data)
         if isinstance(value, np.generic):
             return ["number", self._block(np.asarray(value))]
         if isinstance(value, np.dtype):
