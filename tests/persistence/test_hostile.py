@@ -340,7 +340,7 @@ class TestCompiledCode:
             next(forms(state, "sparse"))[2] = [3, 2]
 
         rewrite(path, change)
-        with pytest.raises(PersistenceError, match="(indices|index values) must be"):
+        with pytest.raises(PersistenceError, match=r"(indices|index values) must be"):
             load(path)
 
 
