@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 
 import crystalml
 from crystalml.exceptions import InvalidInputError, PersistenceError
-from crystalml.symmetry._space_groups._small_net import SmallNet
+from crystalml.symmetry._space_group_model._small_net import SmallNet
 
 N_CLASSES = 3
 

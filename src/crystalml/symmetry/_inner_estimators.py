@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_objec
 from sklearn.utils.validation import validate_data
 
 from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._folds import take_rows
 
 
 def check_classifier(estimator, *, caller, parameter):
@@ -116,11 +117,6 @@ def join_columns(X, values, names):
     if scipy.sparse.issparse(X):
         return scipy.sparse.hstack([X, scipy.sparse.csr_matrix(values)], format="csr")
     return np.hstack([X, values.astype(X.dtype if X.dtype.kind == "f" else np.float64)])
-
-
-def take_rows(X, rows):
-    """Rows of an array, a sparse matrix or a DataFrame."""
-    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
 def _rows_of(rows, X, *columns):

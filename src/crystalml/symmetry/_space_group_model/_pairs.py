@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crystalml.symmetry._space_groups._neighbours import (
+from crystalml.symmetry._space_group_model._descriptors import SMALLEST_DIFFERENCE
+from crystalml.symmetry._space_group_model._neighbours import (
     ATOMS_SCALE,
     BY_CONTENTS,
     BY_LATTICE,
@@ -12,7 +13,6 @@ from crystalml.symmetry._space_groups._neighbours import (
     SHAPE_SCALE,
     UNITS_SCALE,
 )
-from crystalml.symmetry._space_groups._rows import SMALLEST_DIFFERENCE
 
 _N_SITES = 4
 # Pairs that share no stoichiometry are not compared site by site.

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from crystalml.symmetry._space_groups._evidence import FirstAnswers, unforeseen
-from crystalml.symmetry._space_groups._facts import GroupFits
-from crystalml.symmetry._space_groups._groups import GroupTable
+from crystalml.symmetry._space_group_model._candidates import FirstAnswers, unforeseen
+from crystalml.symmetry._space_group_model._descriptors import GroupTable
+from crystalml.symmetry._space_group_model._featurizer import GroupFits
 
 NUMBERS = np.array([2, 14, 62, 225])
 LOG_PRIOR = np.log([0.04, 0.16, 0.36, 0.44])

@@ -1,14 +1,15 @@
-"""The ranker's loss is what it says, and its probabilities belong to candidates, not places."""
+"""The ranker's loss is what it says, its probabilities belong to candidates; pairs are told apart."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 import crystalml
-from crystalml.exceptions import InvalidInputError
-from crystalml.symmetry._space_groups._list_ranker import ListRanker, ListwiseLoss
+from crystalml.exceptions import InvalidInputError, MissingDependencyError
+from crystalml.symmetry._space_group_model._rankers import ListRanker, ListwiseLoss, PairModel
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +156,59 @@ def test_state_is_small_and_survives_pickle_and_files(lists, fitted, tmp_path):
 def test_flat_features_are_refused(fitted):
     with pytest.raises(InvalidInputError, match=r"shape \(12, 6\)"):
         fitted.scores(np.zeros((12, 6)))
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Features with ties and zeros, and whether the pair is alike."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(5000, 12)).astype(np.float32)
+    X[:, :3] = np.round(X[:, :3])
+    X[:, 3] = np.maximum(X[:, 3], 0)
+    return X, X[:, 0] + X[:, 4] * X[:, 5] + random.normal(size=5000) > 0.5
+
+
+def test_pair_model_tells_pairs_apart(pairs):
+    X, same = pairs
+    model = PairModel(n_rounds=60, random_state=0).fit(X[:4000], same[:4000])
+    found = model.probabilities(X[4000:])
+    assert ((found > 0) & (found < 1)).all()
+    assert ((found > 0.5) == same[4000:]).mean() > 0.75
+    # As often the same as is said: within three standard errors of the mean.
+    error = np.sqrt((found * (1 - found)).sum()) / len(found)
+    assert abs(found.mean() - same[4000:].mean()) < 3 * error
+
+
+def test_same_seed_same_trees_and_no_global_generator(pairs):
+    X, same = pairs
+    np.random.seed(3)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    one, again, other = (
+        PairModel(n_rounds=20, random_state=seed).fit(X, same).probabilities(X)
+        for seed in (0, np.random.RandomState(0), 1)
+    )
+    assert (one == again).all()
+    assert (one != other).any()
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+def test_fitted_models_are_small_and_need_no_lightgbm(pairs, tmp_path, monkeypatch):
+    X, same = pairs
+    model = PairModel(random_state=0).fit(X, same)
+    size = len(pickle.dumps(model))
+    expected = model.probabilities(X)
+    assert len(pickle.dumps(model)) == size < 100_000
+    crystalml.save(model, tmp_path / "pairs.crystalml")
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    loaded = crystalml.load(tmp_path / "pairs.crystalml")
+    assert (loaded.probabilities(X) == expected).all()
+    assert (pickle.loads(pickle.dumps(model)).probabilities(X) == expected).all()
+    with pytest.raises(MissingDependencyError, match=r"PairModel needs lightgbm.*\[spacegroups\]"):
+        PairModel().fit(X, same)
+
+
+def test_bad_tables_are_refused(pairs):
+    X, same = pairs
+    model = PairModel(n_rounds=2, random_state=0).fit(X, same)
+    with pytest.raises(InvalidInputError, match=r"shape \(5000, 11\)"):
+        model.probabilities(X[:, :11])

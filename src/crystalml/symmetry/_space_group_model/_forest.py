@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from crystalml.exceptions import InvalidInputError, PersistenceError
-from crystalml.symmetry._space_groups._tree_arrays import (
+from crystalml.symmetry._space_group_model._boosted_trees import (
     check_trees,
     check_width,
     find_leaves,

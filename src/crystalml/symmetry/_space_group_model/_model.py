@@ -12,7 +12,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 
 from crystalml.model_selection import apply_temperature, fit_temperature, jitter_cells
-from crystalml.symmetry._space_groups._evidence import (
+from crystalml.symmetry._space_group_model._candidates import (
     FirstAnswers,
     best_candidates,
     blend,
@@ -20,13 +20,12 @@ from crystalml.symmetry._space_groups._evidence import (
     count_votes,
     unforeseen,
 )
-from crystalml.symmetry._space_groups._facts import FactFinder
-from crystalml.symmetry._space_groups._leaf_forest import LeafForest
-from crystalml.symmetry._space_groups._list_ranker import ListRanker
-from crystalml.symmetry._space_groups._neighbours import find_neighbours
-from crystalml.symmetry._space_groups._pair_model import PairModel
-from crystalml.symmetry._space_groups._pairs import pair_columns
-from crystalml.symmetry._space_groups._small_net import SmallNet
+from crystalml.symmetry._space_group_model._featurizer import FactFinder
+from crystalml.symmetry._space_group_model._forest import LeafForest
+from crystalml.symmetry._space_group_model._neighbours import find_neighbours
+from crystalml.symmetry._space_group_model._pairs import pair_columns
+from crystalml.symmetry._space_group_model._rankers import ListRanker, PairModel
+from crystalml.symmetry._space_group_model._small_net import SmallNet
 
 # Least and largest share of the groups that are no candidates.
 _OTHERS_SHARE = (1e-3, 0.1)

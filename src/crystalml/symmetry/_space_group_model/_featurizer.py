@@ -6,22 +6,21 @@ import numpy as np
 
 from crystalml.crystallography import ELEMENTS
 from crystalml.datasets._atomic_volumes import element_table
-from crystalml.symmetry._space_groups._formula_units import FormulaUnitPrior
-from crystalml.symmetry._space_groups._groups import GroupTable
-from crystalml.symmetry._space_groups._neighbours import (
+from crystalml.symmetry._space_group_model._descriptors import (
+    SMALLEST_STRAIN,
+    Compositions,
+    ElementTable,
+    GroupTable,
+    Lattices,
+)
+from crystalml.symmetry._space_group_model._formula_units import FormulaUnitPrior, VolumeTrees
+from crystalml.symmetry._space_group_model._neighbours import (
     ATOMS_SCALE,
     PROFILE_SCALE,
     SHAPE_SCALE,
     Side,
 )
-from crystalml.symmetry._space_groups._rows import (
-    SMALLEST_STRAIN,
-    Compositions,
-    ElementTable,
-    Lattices,
-)
-from crystalml.symmetry._space_groups._volume_trees import VolumeTrees
-from crystalml.symmetry._space_groups._wyckoff import WyckoffTable
+from crystalml.symmetry._space_group_model._wyckoff import WyckoffTable
 
 
 class RowFacts(NamedTuple):

@@ -6,19 +6,30 @@ Nothing here depends on the setting of a cell, on the scale of a formula or on o
 from itertools import product
 from typing import NamedTuple
 
+import gemmi
 import numpy as np
 from scipy import sparse
 
 from crystalml.crystallography import (
+    BRAVAIS_LATTICES,
     bravais_distances,
+    bravais_lattice,
     cell_volume,
+    is_centrosymmetric,
     metric_tensor,
     niggli_cell,
+    point_group,
 )
 from crystalml.descriptors._elemental import elemental_table
-from crystalml.symmetry._space_groups._groups import METRIC_TOLERANCE, VECTOR_LATTICE_COLUMNS
-from crystalml.symmetry._space_groups._stoichiometry import Stoichiometry, stoichiometry
+from crystalml.symmetry._space_group_model._stoichiometry import Stoichiometry, stoichiometry
 
+# The lattices that the vectors of a conventional cell span, centred or not, and the order of
+# their point groups.
+VECTOR_LATTICES = ("aP", "mP", "oP", "tP", "hP", "cP")
+VECTOR_LATTICE_ORDERS = np.array([2, 4, 8, 16, 24, 48])
+VECTOR_LATTICE_COLUMNS = [BRAVAIS_LATTICES.index(name) for name in VECTOR_LATTICES]
+# A strain below this is taken for an error of measurement: several s.u. of a powder pattern.
+METRIC_TOLERANCE = 0.004
 # Half of the neighbouring lattice points around the origin: v and -v are equally long.
 _LATTICE_POINTS = np.array([v for v in product((-1, 0, 1), repeat=3) if v > (0, 0, 0)])
 N_LENGTHS = 10
@@ -38,6 +49,60 @@ ELECTRONEGATIVITY = list(_SITE_PROPERTIES).index("Electronegativity")
 _MENDELEEV = list(_SITE_PROPERTIES).index("MendeleevNumber")
 _COMMON_ELEMENTS = 94
 _N_COUNTS = 6
+
+
+class GroupTable(NamedTuple):
+    """Properties of space groups, one entry of each array per group."""
+
+    numbers: np.ndarray
+    family: np.ndarray
+    """Crystal family: row of `VECTOR_LATTICES`."""
+    columns: np.ndarray
+    """Float columns: number, family, centring, centrosymmetry, point group, multiplicity."""
+    general_multiplicity: np.ndarray
+    """Points that a general position has in the conventional cell."""
+
+    @classmethod
+    def of(cls, numbers):
+        """Look the groups up."""
+        numbers = np.asarray(numbers, dtype=np.int64)
+        lattices = bravais_lattice(numbers)
+        families = "amothc"
+        family = np.array([families.index(name[0]) for name in lattices])
+        centring = np.array(["PSIFR".index(name[1]) for name in lattices])
+        every = list(dict.fromkeys(point_group(np.arange(1, 231))))
+        classes = np.array([every.index(name) for name in point_group(numbers)])
+        centric = np.asarray(is_centrosymmetric(numbers))
+        multiplicity = np.array([_multiplicity(int(number)) for number in numbers])
+        columns = [numbers, family, centring, centric, classes, np.log(multiplicity)]
+        return cls(numbers, family, np.column_stack(columns).astype(np.float32), multiplicity)
+
+    def metric_fit(self, strains):
+        """Hold the metric of each row against what each group asks for.
+
+        Parameters
+        ----------
+        strains : ndarray of shape (n, 6)
+            Strain to each of `VECTOR_LATTICES`.
+
+        Returns
+        -------
+        strain : ndarray of shape (n, n_groups)
+            Strain to the metric of the group.
+        excess : ndarray of shape (n, n_groups)
+            How many times more symmetric the metric is than the group.
+        order : ndarray of shape (n,)
+            Order of the point group of the metric.
+        """
+        order = (VECTOR_LATTICE_ORDERS * (strains < METRIC_TOLERANCE)).max(axis=1)
+        excess = order[:, None] / VECTOR_LATTICE_ORDERS[self.family]
+        return strains[:, self.family], excess, order
+
+
+def _multiplicity(number):
+    """Operations of a group, centring translations included."""
+    operations = gemmi.find_spacegroup_by_number(number).operations()
+    return len(operations.sym_ops) * len(operations.cen_ops)
 
 
 class ElementTable(NamedTuple):
