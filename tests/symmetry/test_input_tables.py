@@ -1,4 +1,4 @@
-"""What is read of a table: any container, s.u., settings of cells, atoms; rows held out together."""
+"""What is read of a table: any container, s.u., settings of cells, atoms; groups of rows."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The ranker's loss is what it says, its probabilities belong to candidates; pairs are told apart."""
+"""The ranker's loss is what it says, its answers belong to candidates; pairs are told apart."""
 
 import pickle
 import sys
@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 import crystalml
 from crystalml.exceptions import InvalidInputError, MissingDependencyError
+from crystalml.symmetry._space_group_model import _rankers
 from crystalml.symmetry._space_group_model._rankers import ListRanker, ListwiseLoss, PairModel
 
 
@@ -19,57 +20,56 @@ def lists():
     features = random.normal(size=(700, 12, 6)).astype(np.float32)
     score = 1.5 * features[..., 0] + np.abs(features[..., 1]) * features[..., 2]
     drawn = (score + random.gumbel(size=score.shape)).argmax(axis=1)
-    hit = np.arange(12) == drawn[:, None]
+    is_true = np.arange(12) == drawn[:, None]
     # What rows share must not matter: as a column, it cannot order candidates.
     features[..., 5] = random.normal(size=(700, 1))
-    return features[:500], hit[:500], features[500:], hit[500:]
+    return features[:500], is_true[:500], features[500:], is_true[500:]
 
 
 @pytest.fixture(scope="module")
 def fitted(lists):
-    features, hit, _, _ = lists
-    return ListRanker(n_rounds=60, random_state=0).fit(features, hit)
+    features, is_true, _, _ = lists
+    return ListRanker(n_rounds=60, random_state=0).fit(features, is_true)
 
 
-def log_loss(probabilities, hit):
-    return -np.log(probabilities[hit]).mean()
+def log_loss(probabilities, is_true):
+    return -np.log(probabilities[is_true]).mean()
 
 
-def test_derivatives_are_those_of_the_loss():
+def test_gradients_are_those_of_the_loss():
     random = np.random.default_rng(1)
-    valid = random.random((5, 7)) < 0.7
-    valid[:, 0] = True
-    hit = np.zeros_like(valid)
-    hit[:, 0] = True
-    hit[2, valid[2]] = True  # several right ones share the target
-    loss = ListwiseLoss(hit, valid, random.uniform(0.5, 2, 5))
-    sums = random.normal(size=valid.sum())
-    first, second = loss.derivatives(sums)
+    is_true = np.zeros((5, 7), dtype=bool)
+    is_true[:, 0] = True
+    is_true[2] = True  # several right ones share the target
+    is_true[3, 4] = True
+    loss = ListwiseLoss(is_true, random.uniform(0.5, 2, 5))
+    scores = random.normal(size=is_true.size)
+    first, second = loss.gradients(scores)
     step = 1e-4
-    for place in range(len(sums)):
-        shift = step * (np.arange(len(sums)) == place)
-        above, below = loss.value(sums + shift), loss.value(sums - shift)
+    for place in range(len(scores)):
+        shift = step * (np.arange(len(scores)) == place)
+        above, below = loss.value(scores + shift), loss.value(scores - shift)
         np.testing.assert_allclose(first[place], (above - below) / (2 * step), atol=1e-7)
-        curvature = (above - 2 * loss.value(sums) + below) / step**2
+        curvature = (above - 2 * loss.value(scores) + below) / step**2
         np.testing.assert_allclose(second[place], max(curvature, 1e-6), atol=1e-5)
 
 
 def test_loss_survives_certainty():
-    loss = ListwiseLoss(np.array([[True, False]]), np.ones((1, 2), dtype=bool), np.ones(1))
-    first, second = loss.derivatives(np.array([2000.0, -2000.0]))
+    loss = ListwiseLoss(np.array([[True, False]]), np.ones(1))
+    first, second = loss.gradients(np.array([2000.0, -2000.0]))
     assert (first == 0).all()
     assert (second > 0).all()
     assert loss.value(np.array([2000.0, -2000.0])) == 0
 
 
 def test_it_learns_to_rank(lists, fitted):
-    _, _, features, hit = lists
+    _, _, features, is_true = lists
     found = fitted.probabilities(features)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     score = 1.5 * features[..., 0] + np.abs(features[..., 1]) * features[..., 2]
     best = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
-    assert log_loss(best, hit) < log_loss(found, hit) < log_loss(best, hit) + 0.2
-    assert log_loss(found, hit) < np.log(12) - 0.5
+    assert log_loss(best, is_true) < log_loss(found, is_true) < log_loss(best, is_true) + 0.2
+    assert log_loss(found, is_true) < np.log(12) - 0.5
 
 
 def test_order_of_candidates_does_not_matter(lists, fitted):
@@ -90,54 +90,39 @@ def test_rows_do_not_depend_on_the_batch(lists, fitted):
     assert (together == apart).all()
 
 
-def test_places_without_a_candidate_change_nothing(lists):
-    features, hit, new, _ = lists
+def test_rows_without_the_true_candidate_are_left_out(lists):
+    features, is_true, new, _ = lists
     ranker = ListRanker(n_rounds=20, random_state=0)
-    plain = ranker.fit(features, hit).probabilities(new)
-    padding = np.full((len(features), 3, 6), 77, dtype=np.float32)
-    padded = np.concatenate([features, padding], axis=1)
-    valid = np.arange(15) < 12
-    more = np.concatenate([hit, np.zeros((len(hit), 3), dtype=bool)], axis=1)
-    again = clone(ranker).fit(padded, more, valid=np.tile(valid, (len(hit), 1)))
-    assert (again.probabilities(new) == plain).all()
-    wide = np.concatenate([new, padding[: len(new)]], axis=1)
-    found = again.probabilities(wide, valid=np.tile(valid, (len(new), 1)))
-    np.testing.assert_allclose(found[:, :12], plain, rtol=1e-12)
-    assert (found[:, 12:] == 0).all()
-    assert (again.probabilities(wide[:2], valid=np.zeros((2, 15), dtype=bool)) == 0).all()
-
-
-def test_rows_without_a_hit_are_left_out(lists):
-    features, hit, new, _ = lists
-    ranker = ListRanker(n_rounds=20, random_state=0)
-    some = hit.copy()
+    some = is_true.copy()
     some[::3] = False
     kept = some.any(axis=1)
-    expected = clone(ranker).fit(features[kept], hit[kept]).scores(new)
+    expected = clone(ranker).fit(features[kept], is_true[kept]).scores(new)
     assert (ranker.fit(features, some).scores(new) == expected).all()
-    with pytest.raises(InvalidInputError, match="no row has its hit"):
-        ranker.fit(features, np.zeros_like(hit))
+    with pytest.raises(InvalidInputError, match="no row has the true answer"):
+        ranker.fit(features, np.zeros_like(is_true))
 
 
-def test_weights_count(lists):
-    features, hit, new, _ = lists
-    ranker = ListRanker(n_rounds=20, bagging_fraction=1.0, random_state=0)
-    weight = np.where(np.arange(len(hit)) % 2, 1.0, 0.0)
-    plain = clone(ranker).fit(features, hit).scores(new)
-    assert (clone(ranker).fit(features, hit, np.ones(len(hit))).scores(new) == plain).all()
-    assert (clone(ranker).fit(features, hit, weight).scores(new) != plain).any()
+def test_weights_count(lists, monkeypatch):
+    features, is_true, new, _ = lists
+    monkeypatch.setitem(_rankers._RANKER_TREES, "bagging_fraction", 1.0)
+    ranker = ListRanker(n_rounds=20, random_state=0)
+    weight = np.where(np.arange(len(is_true)) % 2, 1.0, 0.0)
+    plain = clone(ranker).fit(features, is_true).scores(new)
+    assert (clone(ranker).fit(features, is_true, np.ones(len(is_true))).scores(new) == plain).all()
+    assert (clone(ranker).fit(features, is_true, weight).scores(new) != plain).any()
     # A row of twice the weight is as good as two rows, but for the count of rows in a leaf.
-    options = {"min_data_in_leaf": 1, "random_state": 0, "bagging_fraction": 1.0}
-    twice = ListRanker(5, max_leaves=4, **options).fit(features[:60], hit[:60], np.full(60, 2.0))
-    rows = np.repeat(np.arange(60), 2)
-    doubled = ListRanker(5, max_leaves=4, **options).fit(features[rows], hit[rows])
+    monkeypatch.setitem(_rankers._RANKER_TREES, "min_data_in_leaf", 1)
+    monkeypatch.setitem(_rankers._RANKER_TREES, "num_leaves", 4)
+    ranker, rows = ListRanker(n_rounds=5, random_state=0), np.repeat(np.arange(60), 2)
+    twice = clone(ranker).fit(features[:60], is_true[:60], np.full(60, 2.0))
+    doubled = clone(ranker).fit(features[rows], is_true[rows])
     np.testing.assert_allclose(twice.scores(new), doubled.scores(new), atol=1e-6)
 
 
 def test_same_seed_same_ranker(lists):
-    features, hit, new, _ = lists
+    features, is_true, new, _ = lists
     one, again, other = (
-        ListRanker(n_rounds=10, random_state=seed).fit(features, hit).scores(new)
+        ListRanker(n_rounds=10, random_state=seed).fit(features, is_true).scores(new)
         for seed in (0, 0, 1)
     )
     assert (one == again).all()
@@ -170,7 +155,7 @@ def pairs():
 
 def test_pair_model_tells_pairs_apart(pairs):
     X, same = pairs
-    model = PairModel(n_rounds=60, random_state=0).fit(X[:4000], same[:4000])
+    model = PairModel(random_state=0).fit(X[:4000], same[:4000])
     found = model.probabilities(X[4000:])
     assert ((found > 0) & (found < 1)).all()
     assert ((found > 0.5) == same[4000:]).mean() > 0.75
@@ -184,7 +169,7 @@ def test_same_seed_same_trees_and_no_global_generator(pairs):
     np.random.seed(3)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     one, again, other = (
-        PairModel(n_rounds=20, random_state=seed).fit(X, same).probabilities(X)
+        PairModel(random_state=seed).fit(X, same).probabilities(X)
         for seed in (0, np.random.RandomState(0), 1)
     )
     assert (one == again).all()
@@ -209,6 +194,6 @@ def test_fitted_models_are_small_and_need_no_lightgbm(pairs, tmp_path, monkeypat
 
 def test_bad_tables_are_refused(pairs):
     X, same = pairs
-    model = PairModel(n_rounds=2, random_state=0).fit(X, same)
+    model = PairModel(random_state=0).fit(X, same)
     with pytest.raises(InvalidInputError, match=r"shape \(5000, 11\)"):
         model.probabilities(X[:, :11])

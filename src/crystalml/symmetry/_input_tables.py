@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -75,10 +75,11 @@ class Entries:
 
         Where no such cell is possible, the cell stays as it is.
         """
-        known: Any = self.cells  # who has s.u. has cells
-        cells = known + draw * self.cells_su
+        if self.cells is None or self.cells_su is None:
+            return self
+        cells = self.cells + draw * self.cells_su
         cells = validate_cells(cells, caller="Entries", on_error="nan")
-        return replace(self, cells=np.where(np.isnan(cells), known, cells))
+        return replace(self, cells=np.where(np.isnan(cells), self.cells, cells))
 
 
 def as_table(X, parts, *, caller):

@@ -316,19 +316,19 @@ def evidence_table(found, log_prior, numbers, k, index, *, caller):
     rows = np.repeat(np.arange(n_rows), len(table) // max(n_rows, 1))
     order = np.argsort(numbers)
     columns = order[np.searchsorted(numbers, table["spacegroup_number"], sorter=order)]
-    votes = found.votes.tables[1]
+    votes = found.votes.sums
     total = votes.sum(axis=1)[rows]
     table["frequency"] = np.exp(log_prior)[columns]
     table["by_forest"] = found.forest[rows, columns]
     table["share_of_votes"] = np.divide(
         votes[rows, columns], total, out=np.zeros(len(rows)), where=total > 0
     )
-    if found.facts.lattices is not None:
-        strains = found.facts.lattices.metric_strains
-        table["metric_strain"] = strains[rows, found.fits.groups.family[columns]]
-    if "feasible" in found.fits.names:
-        feasible = found.fits.tables[found.fits.names.index("feasible")]
-        table["feasible_units"] = feasible[rows, columns]
+    compatibility = found.compatibility
+    if found.rows.lattices is not None:
+        strains = found.rows.lattices.metric_strains
+        table["metric_strain"] = strains[rows, compatibility.groups.family[columns]]
+    if "feasible" in compatibility.tables:
+        table["feasible_units"] = compatibility.tables["feasible"][rows, columns]
     return table
 
 
@@ -354,7 +354,7 @@ def unfamiliarity_table(found):
     """Tell how like the nearest known crystals are, and how many share the stoichiometry."""
     return pd.DataFrame(
         {
-            "best_likeness": found.votes.tables[0].max(axis=1),
-            "n_same_stoichiometry": found.votes.n_alike.astype(int),
+            "best_likeness": found.votes.best.max(axis=1),
+            "n_same_stoichiometry": found.votes.n_same_stoichiometry.astype(int),
         }
     )

@@ -83,7 +83,9 @@ class BoostedTrees:
         return {name: value for name, value in vars(self).items() if name != "_bits"}
 
 
-def grow_boosted_trees(X, label, *, n_rounds, objective, seed, n_threads, caller, **parameters):
+def grow_boosted_trees(
+    X, label, *, n_rounds, objective, seed, n_threads=None, caller, **parameters
+):
     """Grow trees by LightGBM (Ke et al. 2017), with the same result for the same seed.
 
     Parameters
@@ -99,7 +101,7 @@ def grow_boosted_trees(X, label, *, n_rounds, objective, seed, n_threads, caller
         derivatives of the loss for each row.
     seed : int
         Of all that is drawn.
-    n_threads : int or None
+    n_threads : int, default=None
         Threads; None means one.
     caller : str
         Public name in messages.

@@ -29,8 +29,18 @@ class Votes(NamedTuple):
 
     tables: np.ndarray
     """Shape (6, n, n_groups): highest probability of a pair, their sum, four plain counts."""
-    n_alike: np.ndarray
-    """Neighbours of the same stoichiometry that each row has."""
+    n_same_stoichiometry: np.ndarray
+    """Neighbours of the same stoichiometry that each row has, shape (n,)."""
+
+    @property
+    def best(self):
+        """Highest probability that a neighbour with the group has the group of the row."""
+        return self.tables[0]
+
+    @property
+    def sums(self):
+        """Sum of these probabilities over all neighbours with the group."""
+        return self.tables[1]
 
 
 def count_votes(pairs, probabilities, plain, codes, n_rows, n_groups):
@@ -52,13 +62,13 @@ def count_votes(pairs, probabilities, plain, codes, n_rows, n_groups):
     np.maximum.at(tables[0], cell, probabilities.astype(np.float32))
     for row, weights in enumerate([probabilities, *plain.T], start=1):
         tables[row] = np.bincount(cell, weights, minlength=n_rows * n_groups)
-    n_alike = np.bincount(pairs.query, pairs.is_alike, minlength=n_rows)
-    return Votes(tables.reshape(N_VOTES, n_rows, n_groups), n_alike)
+    n_same = np.bincount(pairs.query, pairs.is_alike, minlength=n_rows)
+    return Votes(tables.reshape(N_VOTES, n_rows, n_groups), n_same)
 
 
-def blend(probabilities, votes):
+def candidate_scores(probabilities, votes):
     """Return a first score of every group, to choose the candidates by."""
-    best = votes.tables[0]
+    best = votes.best
     return probabilities + best / (best.sum(axis=1, keepdims=True) + _NEIGHBOURS_SHARE)
 
 
@@ -69,7 +79,7 @@ def best_candidates(score, n_candidates):
     return np.sort(found, axis=1)
 
 
-def unforeseen(fits, log_prior, candidates):
+def other_groups(compatibility, log_prior, candidates):
     """Probabilities of the groups that are no candidates, should it be one of them.
 
     It is mostly a rare one then: they share in the square root of their frequencies, and less
@@ -77,8 +87,8 @@ def unforeseen(fits, log_prior, candidates):
     """
     n_rows = len(candidates)
     weights = np.tile(np.exp(0.5 * log_prior), (n_rows, 1))
-    if "excess" in fits.names:
-        tables = dict(zip(fits.names, fits.tables, strict=True))
+    tables = compatibility.tables
+    if "excess" in tables:
         weights[tables["log_strain"] > _LARGEST_LOG_STRAIN] *= _SHARE_OF_STRAINED
         weights[tables["excess"] > _LARGEST_EXCESS] *= _SHARE_OF_EXCESSIVE
     np.put_along_axis(weights, candidates, 0.0, axis=1)
@@ -86,15 +96,15 @@ def unforeseen(fits, log_prior, candidates):
     return np.divide(weights, total, out=weights, where=total > 0)
 
 
-def candidate_columns(facts, fits, first, votes, log_prior, candidates):
+def candidate_columns(rows, compatibility, first, votes, log_prior, candidates):
     """Columns of the ranker, shape (n, n_candidates, n_columns), float32.
 
     Parameters
     ----------
-    facts : RowFacts
+    rows : RowDescriptors
         The rows.
-    fits : GroupFits
-        How they fit each group.
+    compatibility : GroupCompatibility
+        How they agree with each group.
     first : FirstAnswers
         From forest and net.
     votes : Votes
@@ -113,34 +123,36 @@ def candidate_columns(facts, fits, first, votes, log_prior, candidates):
         share = table / (table.sum(axis=1, keepdims=True) + _NEIGHBOURS_SHARE)
         taken = np.take_along_axis(table, candidates, axis=1)
         parts += [np.log(taken + _SMALL), np.take_along_axis(share, candidates, axis=1)]
-    parts += [np.take_along_axis(table, candidates, axis=1) for table in fits.tables]
-    parts += [column[candidates] for column in fits.groups.columns.T]
     parts += [
-        np.broadcast_to(column[:, None], candidates.shape) for column in _row_columns(facts, votes)
+        np.take_along_axis(table, candidates, axis=1) for table in compatibility.tables.values()
     ]
-    if facts.units is not None:
-        parts += _multiplicity_columns(facts, fits, candidates)
+    parts += [column[candidates] for column in compatibility.groups.columns.T]
+    parts += [
+        np.broadcast_to(column[:, None], candidates.shape) for column in _row_columns(rows, votes)
+    ]
+    if rows.formula_units is not None:
+        parts += _multiplicity_columns(rows.formula_units, compatibility.groups, candidates)
     return np.stack(parts, axis=2).astype(np.float32)
 
 
-def _row_columns(facts, votes):
-    """Facts on the rows, the same for each candidate."""
-    columns = [np.log1p(votes.n_alike)]
+def _row_columns(rows, votes):
+    """Descriptors of the rows, the same for each candidate."""
+    columns = [np.log1p(votes.n_same_stoichiometry)]
     columns += [np.log(table.sum(axis=1) + _SMALL) for table in votes.tables]
-    if facts.compositions is not None:
-        sites = facts.compositions.sites
+    if rows.compositions is not None:
+        sites = rows.compositions.sites
         columns += [np.log(sites.n_atoms), (sites.counts > 0).sum(axis=1), sites.is_merged]
-    if facts.lattices is not None:
-        columns.append(facts.lattices.log_volumes)
-    if facts.units is not None:
-        columns += [facts.log_units, facts.log_units - np.log(facts.units[:, 0])]
-        columns.append(facts.unit_weights[:, 0])
+    if rows.lattices is not None:
+        columns.append(rows.lattices.log_volumes)
+    if rows.formula_units is not None:
+        log_units, best = rows.formula_units.log_units, rows.formula_units.candidates[:, 0]
+        columns += [log_units, log_units - np.log(best), rows.formula_units.weights[:, 0]]
     return columns
 
 
-def _multiplicity_columns(facts, fits, candidates):
+def _multiplicity_columns(formula_units, groups, candidates):
     """Hold formula units and atoms in the cell against the multiplicity of a general position."""
-    general = np.log(fits.groups.general_multiplicity)[candidates]
-    log_units = np.log(facts.units[:, 0])[:, None]
-    log_atoms = log_units + np.log(facts.compositions.sites.n_atoms)[:, None]
+    general = np.log(groups.general_multiplicity)[candidates]
+    log_units = np.log(formula_units.candidates[:, 0])[:, None]
+    log_atoms = log_units + formula_units.log_atoms_per_unit[:, None]
     return [log_units - general, log_atoms - general]

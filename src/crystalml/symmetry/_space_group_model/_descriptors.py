@@ -77,7 +77,7 @@ class GroupTable(NamedTuple):
         columns = [numbers, family, centring, centric, classes, np.log(multiplicity)]
         return cls(numbers, family, np.column_stack(columns).astype(np.float32), multiplicity)
 
-    def metric_fit(self, strains):
+    def metric_compatibility(self, strains):
         """Hold the metric of each row against what each group asks for.
 
         Parameters
@@ -91,12 +91,9 @@ class GroupTable(NamedTuple):
             Strain to the metric of the group.
         excess : ndarray of shape (n, n_groups)
             How many times more symmetric the metric is than the group.
-        order : ndarray of shape (n,)
-            Order of the point group of the metric.
         """
         order = (VECTOR_LATTICE_ORDERS * (strains < METRIC_TOLERANCE)).max(axis=1)
-        excess = order[:, None] / VECTOR_LATTICE_ORDERS[self.family]
-        return strains[:, self.family], excess, order
+        return strains[:, self.family], order[:, None] / VECTOR_LATTICE_ORDERS[self.family]
 
 
 def _multiplicity(number):

@@ -1,6 +1,6 @@
-"""All that is known of rows before any of them is compared with another."""
+"""Entries as descriptors, and how they agree with each space group, before any are compared."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,11 @@ from crystalml.symmetry._space_group_model._descriptors import (
     GroupTable,
     Lattices,
 )
-from crystalml.symmetry._space_group_model._formula_units import FormulaUnitPrior, VolumeTrees
+from crystalml.symmetry._space_group_model._formula_units import (
+    FormulaUnitPrior,
+    FormulaUnits,
+    VolumeTrees,
+)
 from crystalml.symmetry._space_group_model._neighbours import (
     ATOMS_SCALE,
     PROFILE_SCALE,
@@ -23,106 +27,77 @@ from crystalml.symmetry._space_group_model._neighbours import (
 from crystalml.symmetry._space_group_model._wyckoff import WyckoffTable
 
 
-class RowFacts(NamedTuple):
-    """Descriptions of n rows; None where the classifier does not look at that part."""
+class RowDescriptors(NamedTuple):
+    """Descriptors of n rows; None for what the classifier does not look at."""
 
     lattices: Lattices | None
     compositions: Compositions | None
-    log_units: np.ndarray | None
-    """Logarithm of the number of formula units in the cell, from the atoms or the volume."""
-    units: np.ndarray | None
-    """Candidate numbers of formula units, most probable first, shape (n, k)."""
-    unit_weights: np.ndarray | None
+    formula_units: FormulaUnits | None
+    """Of rows with lattice and composition."""
     folds: np.ndarray
     """Fold of each training row, -1 for new rows."""
-    codes: np.ndarray | None = None
-    """Group of each training row, as a column number."""
+    codes: np.ndarray
+    """Column number of each training row's space group, -1 for new rows."""
 
     def side(self):
         """Return what is compared when neighbours are looked for."""
-        lattices, compositions = self.lattices, self.compositions
+        lattices, compositions, units = self.lattices, self.compositions, self.formula_units
         return Side(
             keys=None if compositions is None else compositions.sites.key,
             sites=None if compositions is None else compositions.sites.sites,
             shapes=None if lattices is None else lattices.shapes,
             lengths=None if lattices is None else lattices.lengths,
-            log_units=self.log_units,
+            log_units=None if units is None else units.log_units,
             contents=self._contents(),
             folds=self.folds,
         )
-
-    @property
-    def log_atoms(self):
-        """Logarithm of the number of atoms in the cell."""
-        compositions: Any = self.compositions  # who has units has both parts
-        return self.log_units + np.log(compositions.sites.n_atoms)
 
     def _contents(self):
         """Columns whose distances tell how alike atoms and cells are; None without atoms."""
         if self.compositions is None:
             return None
         parts = [self.compositions.profiles() / PROFILE_SCALE]
-        if self.log_units is not None:
-            lattices: Any = self.lattices
-            shapes = lattices.shapes
+        if self.formula_units is not None and self.lattices is not None:
+            shapes = self.lattices.shapes
+            # Divided so that the squares of a shape add up to their mean.
             parts.append(shapes / (SHAPE_SCALE * np.sqrt(shapes.shape[1])))
-            parts.append(self.log_atoms[:, None] / ATOMS_SCALE)
+            parts.append(self.formula_units.log_atoms[:, None] / ATOMS_SCALE)
         return np.hstack(parts)
 
     def only_compared(self):
         """Leave out what new rows are not compared with: a model keeps the rest."""
-        lattices, compositions = self.lattices, self.compositions
+        lattices, compositions, units = self.lattices, self.compositions, self.formula_units
         if lattices is not None:
             lattices = lattices._replace(strains=lattices.strains[:0], cosines=lattices.cosines[:0])
         if compositions is not None:
             compositions = compositions._replace(statistics=compositions.statistics[:0])
-        # New rows belong to no fold.
-        return self._replace(
-            lattices=lattices, compositions=compositions, units=None, unit_weights=None
-        )
+        if units is not None:
+            units = units._replace(candidates=units.candidates[:0], weights=units.weights[:0])
+        return self._replace(lattices=lattices, compositions=compositions, formula_units=units)
 
     def columns(self, present):
-        """Columns for the forest."""
+        """Columns for forest and net; `present` are the elements of the training rows."""
         parts = []
         if self.compositions is not None:
             parts.append(self.compositions.columns(present))
         if self.lattices is not None:
             parts.append(self.lattices.columns())
-        if self.units is not None:
-            # Who has units has what they were found by.
-            log_units: Any = self.log_units
-            compositions: Any = self.compositions
-            weights: Any = self.unit_weights
-            best = self.units[:, 0]
-            log_best = np.log(best)
-            divides = [best % number == 0 for number in (2, 3, 4)]
-            parts.append(
-                np.column_stack(
-                    [
-                        log_units,
-                        log_best,
-                        *divides,
-                        log_units - log_best,
-                        log_best + np.log(compositions.sites.n_atoms),
-                        weights[:, 0],
-                    ]
-                )
-            )
+        if self.formula_units is not None:
+            parts.append(self.formula_units.columns())
         return np.hstack(parts).astype(np.float32)
 
 
-class GroupFits(NamedTuple):
-    """How n rows fit each group by metric and by multiplicities."""
+class GroupCompatibility(NamedTuple):
+    """How n rows agree with each space group by metric and by multiplicities."""
 
     groups: GroupTable
-    tables: list
-    """Arrays of shape (n, n_groups)."""
-    names: list
-    """What each of the tables holds."""
+    tables: dict[str, np.ndarray]
+    """Arrays of shape (n, n_groups): ``log_strain`` and ``excess`` of cells; ``feasible``,
+    ``orbits`` and ``fixed`` of cells with a composition."""
 
 
-class FactFinder:
-    """Describe entries; the volumes of atoms and the likely Z are learned from training rows.
+class Featurizer:
+    """Turn entries into descriptors; volumes of atoms and likely Z are learned from training rows.
 
     Parameters
     ----------
@@ -148,50 +123,49 @@ class FactFinder:
 
     def fit(self, entries, folds, codes):
         """Learn from training entries and describe them, each as if it were new to its fold."""
-        lattices = Lattices.of(entries.cells) if self.with_cell else None
-        compositions: Any = None
-        if self.with_composition:
-            compositions = Compositions.of(entries.amounts, self.elements)
-        log_units = units = weights = None
+        lattices, compositions = self._described(entries)
+        units, self.present = None, None
         if self.wyckoff is not None:
-            log_units, units, weights = self._fit_units(entries, lattices, compositions, folds)
-        self.present = None
+            units = self._fit_units(entries, lattices, compositions, folds)
         if self.with_composition:
+            # Elements that no training row has would be columns of zeros.
             n_entries = np.diff(compositions.fractions.tocsc().indptr)
             self.present = np.flatnonzero(n_entries)
-        return RowFacts(lattices, compositions, log_units, units, weights, folds, codes)
+        return RowDescriptors(lattices, compositions, units, folds, codes)
 
     def transform(self, entries):
         """Describe new entries."""
-        lattices = Lattices.of(entries.cells) if self.with_cell else None
-        compositions = None
-        if self.with_composition:
-            compositions = Compositions.of(entries.amounts, self.elements)
-        log_units = units = weights = None
+        lattices, compositions = self._described(entries)
+        units = None
         if self.wyckoff is not None:
-            log_units = self._estimated_log_units(entries, lattices, compositions)
-            units, weights = self.unit_prior.candidates(log_units)
-            log_units, units, weights = self._with_known(
-                entries, compositions, log_units, units, weights
-            )
-        folds = np.full(len(entries), -1)
-        return RowFacts(lattices, compositions, log_units, units, weights, folds)
+            everything = np.ones(len(entries), dtype=bool)
+            log_volumes = _predicted(self.volume_model, entries, compositions, everything)
+            log_units = _log_units(log_volumes, lattices, compositions)
+            units = self._units(entries, compositions, log_units)
+        new = np.full(len(entries), -1)
+        return RowDescriptors(lattices, compositions, units, folds=new, codes=new)
 
-    def fits(self, facts):
+    def compatibility(self, rows):
         """Hold every row against every group."""
-        tables, names = [], []
-        if facts.lattices is not None:
-            strain, excess, _ = self.groups.metric_fit(facts.lattices.metric_strains)
-            tables += [
-                np.log(np.maximum(strain, SMALLEST_STRAIN)).astype(np.float32),
-                excess.astype(np.float32),
-            ]
-            names += ["log_strain", "excess"]
+        tables = {}
+        if rows.lattices is not None:
+            strain, excess = self.groups.metric_compatibility(rows.lattices.metric_strains)
+            # Smaller strains are what errors of measurement make of none.
+            tables["log_strain"] = np.log(np.maximum(strain, SMALLEST_STRAIN)).astype(np.float32)
+            tables["excess"] = excess.astype(np.float32)
         if self.wyckoff is not None:
-            counts = facts.compositions.sites.counts
-            tables += self.wyckoff.feasibility(counts, facts.units, facts.unit_weights)
-            names += ["feasible", "orbits", "fixed"]
-        return GroupFits(self.groups, tables, names)
+            units = rows.formula_units
+            tables["feasible"], tables["orbits"], tables["fixed"] = self.wyckoff.feasibility(
+                rows.compositions.sites.counts, units.candidates, units.weights
+            )
+        return GroupCompatibility(self.groups, tables)
+
+    def _described(self, entries):
+        """Return the lattices and the compositions, None for what is not looked at."""
+        lattices = Lattices.of(entries.cells) if self.with_cell else None
+        if not self.with_composition:
+            return lattices, None
+        return lattices, Compositions.of(entries.amounts, self.elements)
 
     def _fit_units(self, entries, lattices, compositions, folds):
         """Learn volumes and Z; return those of the training rows from models that missed them."""
@@ -204,38 +178,35 @@ class FactFinder:
             log_volumes[held_out] = _predicted(model, entries, compositions, held_out)
         everything = np.ones(len(volumes), dtype=bool)
         self.volume_model = self._volume_model(entries, compositions, volumes, everything)
-        per_unit = np.log(compositions.sites.n_atoms)
-        log_units = lattices.log_volumes - log_volumes - per_unit
-        true_units = n_atoms / compositions.sites.n_atoms
-        self.unit_prior = FormulaUnitPrior().fit(log_units, true_units)
-        units, weights = self.unit_prior.candidates(log_units)
-        return self._with_known(entries, compositions, log_units, units, weights)
+        log_units = _log_units(log_volumes, lattices, compositions)
+        self.unit_prior = FormulaUnitPrior().fit(log_units, n_atoms / compositions.sites.n_atoms)
+        return self._units(entries, compositions, log_units)
 
     def _volume_model(self, entries, compositions, volumes, rows):
         model = VolumeTrees(random_state=self.random_state, n_threads=self.n_threads)
         return model.fit(entries.amounts[rows], compositions.statistics[rows], volumes[rows])
 
-    def _estimated_log_units(self, entries, lattices, compositions):
-        everything = np.ones(len(entries), dtype=bool)
-        log_volumes = _predicted(self.volume_model, entries, compositions, everything)
-        return lattices.log_volumes - log_volumes - np.log(compositions.sites.n_atoms)
-
-    def _with_known(self, entries, compositions, log_units, units, weights):
-        """Put the true Z in place of the estimate where it is known and asked for."""
-        if not self.with_atoms:
-            return log_units, units, weights
-        true_units = entries.n_atoms / compositions.sites.n_atoms
-        known = np.isfinite(true_units)
-        log_units, units, weights = log_units.copy(), units.copy(), weights.copy()
-        log_units[known] = np.log(true_units[known])
-        exact, sure = self.unit_prior.exact(true_units[known])
-        units[known], weights[known] = exact, 0.0
-        weights[known, :1] = sure
-        return log_units, units, weights
+    def _units(self, entries, compositions, log_units):
+        """Return the formula units by the volume, or by the atoms where these are to be used."""
+        atoms_per_unit = compositions.sites.n_atoms
+        candidates, weights = self.unit_prior.candidates(log_units)
+        if self.with_atoms:
+            true_units = entries.n_atoms / atoms_per_unit
+            known = np.isfinite(true_units)
+            log_units[known] = np.log(true_units[known])
+            exact, sure = self.unit_prior.exact(true_units[known])
+            candidates[known], weights[known] = exact, 0.0
+            weights[known, :1] = sure
+        return FormulaUnits(log_units, np.log(atoms_per_unit), candidates, weights)
 
 
 def _predicted(model, entries, compositions, rows):
     return model.predict_log(entries.amounts[rows], compositions.statistics[rows])
+
+
+def _log_units(log_volumes_per_atom, lattices, compositions):
+    """Return the logarithm of the formula units that fill the volume of each cell."""
+    return lattices.log_volumes - log_volumes_per_atom - np.log(compositions.sites.n_atoms)
 
 
 def _known_atoms(entries, lattices):

@@ -8,9 +8,9 @@ from joblib import Parallel, delayed
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.tree import ExtraTreeClassifier
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._validation import private_random_state
 from crystalml.exceptions import InvalidInputError, PersistenceError
 from crystalml.symmetry._space_group_model._boosted_trees import (
     check_trees,
@@ -84,7 +84,7 @@ class LeafForest(BaseEstimator):
         self._check_codes(codes, n_classes)
         self.__dict__.pop("_histograms", None)
         # One draw for each tree, as scikit-learn's forests do it.
-        generator = check_random_state(self.random_state)
+        generator = private_random_state(self.random_state)
         seeds = [generator.randint(np.iinfo(np.int32).max) for _ in range(self.n_trees)]
         grow = partial(self._grow, X, codes, sample_weight)
         with warnings.catch_warnings():

@@ -1,5 +1,7 @@
 """How many formula units a cell holds, given an estimate from its volume."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -22,6 +24,54 @@ _FARTHEST = 16  # candidates are sought this far from the estimate, at least
 _LARGEST_LOG = np.log(1e6)
 # In Å^3; no mean over a formula's atoms is taken to be smaller.
 _SMALLEST_VOLUME = 2.0
+# Huber's loss, since some of the reported cells or formulas are wrong.
+_VOLUME_TREES = {
+    "n_rounds": 250,
+    "objective": "huber",
+    "alpha": 0.1,
+    "learning_rate": 0.08,
+    "num_leaves": 31,
+    "min_data_in_leaf": 5,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 127,
+}
+
+
+class FormulaUnits(NamedTuple):
+    """How many formula units n cells hold."""
+
+    log_units: np.ndarray
+    """Logarithm of the number, not rounded, from the volume or from the atoms in the cell."""
+    log_atoms_per_unit: np.ndarray
+    """Logarithm of the atoms of one formula unit."""
+    candidates: np.ndarray
+    """Whole numbers that come into question, most probable first, shape (n, k)."""
+    weights: np.ndarray
+    """Their probabilities, likewise."""
+
+    @property
+    def log_atoms(self):
+        """Logarithm of the number of atoms in the cell."""
+        return self.log_units + self.log_atoms_per_unit
+
+    def columns(self):
+        """Columns for trees."""
+        best = self.candidates[:, 0]
+        log_best = np.log(best)
+        # General positions have multiplicities that 2, 3 or 4 divide.
+        divides = [best % number == 0 for number in (2, 3, 4)]
+        return np.column_stack(
+            [
+                self.log_units,
+                log_best,
+                *divides,
+                self.log_units - log_best,
+                log_best + self.log_atoms_per_unit,
+                self.weights[:, 0],
+            ]
+        )
 
 
 class FormulaUnitPrior:
@@ -179,19 +229,13 @@ class VolumeTrees(BaseEstimator):
 
     Parameters
     ----------
-    n_rounds : int, default=250
-        Trees.
-    learning_rate : float, default=0.08
-        Share of each tree that is added.
     random_state : int, default=0
         Draws features and rows.
     n_threads : int, default=None
         Threads of fitting; None means one.
     """
 
-    def __init__(self, n_rounds=250, learning_rate=0.08, random_state=0, n_threads=None):
-        self.n_rounds = n_rounds
-        self.learning_rate = learning_rate
+    def __init__(self, random_state=0, n_threads=None):
         self.random_state = random_state
         self.n_threads = n_threads
 
@@ -202,19 +246,10 @@ class VolumeTrees(BaseEstimator):
         self.trees_ = grow_boosted_trees(
             np.column_stack([statistics, sums]).astype(np.float32),
             np.log(volumes) - sums,
-            n_rounds=self.n_rounds,
-            objective="huber",
-            alpha=0.1,
             seed=self.random_state,
             n_threads=self.n_threads,
             caller=type(self).__name__,
-            learning_rate=self.learning_rate,
-            num_leaves=31,
-            min_data_in_leaf=5,
-            feature_fraction=0.3,
-            bagging_fraction=0.8,
-            bagging_freq=1,
-            max_bin=127,
+            **_VOLUME_TREES,
         )
         return self
 
