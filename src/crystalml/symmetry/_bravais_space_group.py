@@ -254,7 +254,9 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         """
         name = type(self).__name__
         check_parameters(self, _CONSTRAINTS)
+        # Estimators without probabilities are refused before the rows are looked at.
         stages, seeds = self._stages()
+        # X has a check of its own, which leaves tables as they are for the inner estimators.
         y = column_or_1d(validate_data(self, y=y), warn=True)
         check_classification_targets(y)
         X = checked_rows(self, X, reset=True)
@@ -264,6 +266,8 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
             check_consistent_length(X, groups)
             groups = group_codes(groups, caller=name)
         labels, lattices = self._learn_labels(y, weight)
+        # Weights of space groups are weights of rows. Balanced ones depend on the labels of a
+        # stage, and are left to the fitter.
         if isinstance(self.class_weight, dict):
             of_row = weights_of_labels(self.class_weight, self.classes_)[labels]
             weight = of_row if weight is None else of_row * weight
@@ -280,6 +284,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         known = self._fit_first_stage(fitter, inner, X, lattices)
         oversample = self.oversample in ("space_group", "both")
         inner = fitter.inner(stages[1], oversample=oversample, seed=seeds[1])
+        # Labels of too few rows are not learned: the hierarchy gives them their frequency.
         self._second_stage.fit(fitter, inner, X, y, ~self._hierarchy.is_rare[labels], known)
         self.space_group_estimator_ = self._second_stage.estimator
         return self
@@ -316,8 +321,10 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         X = checked_rows(self, X, reset=False)
         of_lattices = aligned_probabilities(self.bravais_estimator_, X, self.bravais_classes_)
         if self._second_stage.needs_out_of_fold and not self.consistent:
+            # This answer is used as it is, even where it disagrees with the first stage.
             return self._hierarchy.marginal(self._second_stage.answer(X, of_lattices))
         if not self.consistent:
+            # As in published work, only the most probable lattice counts.
             of_lattices = most_probable(of_lattices)
         return self._hierarchy.joint(of_lattices, self._second_stage.answer(X, of_lattices))
 
@@ -395,6 +402,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         index = X.index if isinstance(X, pd.DataFrame) else None
         X = checked_rows(self, X, reset=False)
         probabilities = self.predict_proba(X)
+        # The first stage may give nothing to any of the lattices that are allowed.
         inside = np.isin(numbers, allowed_numbers(allowed, caller=caller))
         unforeseen = np.flatnonzero(~probabilities[:, inside].any(axis=1))
         if len(unforeseen) and inside.any():
@@ -403,6 +411,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
 
     def _stages(self):
         """Return the estimator of each stage, the default nets seeded, and a seed for each."""
+        # One for each stage, or both would repeat the same rows where they oversample.
         seeds = private_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
         chosen = []
         for parameter, seed in zip(
@@ -433,6 +442,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         fitted = fitter.fit_parts(inner, X, names, [every], "Bravais lattice")
         (self.bravais_estimator_,) = fitted
         if self._second_stage.needs_out_of_fold:
+            # Answers to rows that the model has seen are too sure to be learned from.
             return fitter.out_of_fold(inner, X, names, self.bravais_classes_, self.cv)
         return np.eye(len(self.bravais_classes_))[lattices]
 
@@ -440,6 +450,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         """Return P(g | x) with the frequencies of the lattices for P(b | x)."""
         asked = frequency = np.tile(self._hierarchy.lattice_frequency, (X.shape[0], 1))
         if self._second_stage.needs_out_of_fold:
+            # This stage has lattice probabilities among its descriptors: those of the row.
             asked = self.predict_bravais_proba(X)
         return self._hierarchy.joint(frequency, self._second_stage.answer(X, asked))
 

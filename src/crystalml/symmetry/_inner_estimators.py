@@ -104,6 +104,7 @@ def aligned_probabilities(estimator, X, classes):
     """Return ``predict_proba`` with a column for each of `classes`, and rows that sum to one."""
     found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     aligned = np.zeros((len(found), len(classes)))
+    # Labels that the estimator has not seen keep a probability of zero.
     aligned[:, pd.Index(classes).get_indexer(estimator.classes_)] = found
     # Inner estimators may compute in single precision.
     return aligned / aligned.sum(axis=1, keepdims=True)
@@ -116,6 +117,7 @@ def join_columns(X, values, names):
         return pd.concat([X, added], axis=1)
     if scipy.sparse.issparse(X):
         return scipy.sparse.hstack([X, scipy.sparse.csr_matrix(values)], format="csr")
+    # A matrix of single precision stays one: doubling it may not fit into memory.
     return np.hstack([X, values.astype(X.dtype if X.dtype.kind == "f" else np.float64)])
 
 

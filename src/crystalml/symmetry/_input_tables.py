@@ -83,7 +83,7 @@ class Entries:
 
 
 def as_table(X, parts, *, caller):
-    """Make a DataFrame, with the columns that a classifier with these `parts` needs, of what came.
+    """Return the input as a DataFrame that has the columns a classifier with these `parts` needs.
 
     Parameters
     ----------
@@ -102,9 +102,11 @@ def as_table(X, parts, *, caller):
     """
     X = as_pandas(X)
     if isinstance(X, Mapping):
+        # A dict of columns is a table, a dict of single values is a row.
         X = pd.DataFrame(X if any(np.ndim(value) for value in X.values()) else [X])
     elif _are_rows(X):
         X = pd.DataFrame(list(X))
+    # Where only formulas are looked at, their column may have any name.
     if isinstance(X, pd.DataFrame) and (parts != {COMPOSITION} or "formula" in X.columns):
         table = X
     elif parts == {COMPOSITION}:
@@ -119,17 +121,16 @@ def as_table(X, parts, *, caller):
 
 
 def _are_rows(X):
-    """Whether these are dicts from column names to values, and not formulas as dicts."""
+    """Whether these are rows as dicts (from column to value), not formulas as dicts."""
     names = {"formula", *CELL_COLUMNS}
     is_list = isinstance(X, (list, tuple)) and len(X) > 0
     return is_list and all(isinstance(row, Mapping) and names & set(row) for row in X)
 
 
 def warn_of_ignored_atoms(X, parts, *, caller):
-    """Say that the atoms in the cell were typed for a classifier that does not look at them.
+    """Warn that the atoms in the cell were typed for a classifier that does not use them.
 
-    Tables are passed over: those of readers and data sets always have these columns, and to say
-    each time that they are not used would tell nobody anything.
+    Tables give no warning: those of readers and data sets always have these columns.
     """
     rows = [X] if isinstance(X, Mapping) else X
     if ATOMS in parts or not _are_rows(rows):
@@ -157,6 +158,7 @@ def _from_array(X, parts, caller):
     """Name the columns of an array."""
     names = needed_columns(parts)
     array = np.asarray(X, dtype=object) if isinstance(X, (list, tuple, np.ndarray)) else None
+    # An empty list is a table without rows.
     if array is not None and array.shape == (0,):
         array = array.reshape(0, len(names))
     if array is None or array.ndim != 2 or array.shape[1] != len(names):
@@ -176,6 +178,7 @@ def needed_columns(parts):
 
 
 def _check_columns(table, parts, caller):
+    # Tables of readers have dozens of columns; the first tell which table it is.
     has = ", ".join(map(str, table.columns[:12]))
     missing = [name for name in needed_columns(parts - {ATOMS}) if name not in table.columns]
     if missing:
@@ -223,12 +226,14 @@ def read_entries(table, parts, *, setting="conventional", doubts=False, caller):
         amounts = formulas.amounts
     if CELL in parts:
         given = _given_cells(table, caller)
+        # Checked before they are changed, so that a message shows the user's numbers.
         validate_cells(given, caller=caller)
         if doubts:
             _warn_of_implausible_cells(table, given, amounts, caller)
-        cells, n_points, is_new = _settle(given, setting)
-        cells_su = _carried(_uncertainties(table, caller), given, cells, is_new)
+        cells, n_points, is_new = _conventional(given, setting)
+        cells_su = _su_of_axes(_uncertainties(table, caller), given, cells, is_new)
     if ATOMS in parts:
+        # The atoms were counted in the cell as it was given.
         n_atoms = atoms_in_cells(table, formulas, caller) * n_points
     return Entries(amounts, cells, cells_su, n_atoms, table.index)
 
@@ -284,6 +289,7 @@ def _warn_of_implausible_cells(table, cells, amounts, caller):
 def _formulas(table, caller):
     """Parse the formulas, all of which must be readable."""
     written = as_list(table[["formula"]])
+    # Reported rather than raised, so that the message can count all of them.
     formulas = parse_formulas(written, on_error="report")
     missing = [row for row, formula in enumerate(written) if formula is None]
     if missing:
@@ -306,6 +312,7 @@ def _uncertainties(table, caller):
     known = [name for name in CELL_SU_COLUMNS if name in table.columns]
     su = np.zeros((len(table), 6))
     for name in known:
+        # Infinity stays, to be refused below.
         values = np.nan_to_num(number_column(table, name, caller), nan=0.0, posinf=np.inf)
         wrong = (values < 0) | np.isinf(values)
         if wrong.any():
@@ -318,18 +325,19 @@ def _uncertainties(table, caller):
     return su if su.any() else None
 
 
-def _settle(cells, setting):
+def _conventional(cells, setting):
     """Return conventional cells, how many times larger they are, and which are on other axes."""
     if setting == "primitive":
         found, _ = conventional_cell(cells)
+        # Lattice points in the conventional cell: 1, 2, 3 or 4.
         n_points = np.rint(cell_volume(found) / cell_volume(cells))
         return found, n_points, np.ones(len(cells), dtype=bool)
     found, turned = hexagonal_axes(cells)
     return found, np.where(turned, 3.0, 1.0), turned
 
 
-def _carried(su, given, cells, is_new):
-    """Give axes that are not those of the table the mean s.u. of these, relative to the length."""
+def _su_of_axes(su, given, cells, is_new):
+    """Give new axes the mean s.u. of those in the table, relative to the length."""
     if su is None or not is_new.any():
         return su
     relative = (su[:, :3] / given[:, :3]).mean(axis=1, keepdims=True)
@@ -338,7 +346,7 @@ def _carried(su, given, cells, is_new):
 
 
 def hexagonal_axes(cells):
-    """Turn cells on rhombohedral axes into hexagonal ones; tell which rows those were.
+    """Turn cells on rhombohedral axes into hexagonal ones; also return which rows those were.
 
     Examples
     --------
@@ -352,6 +360,7 @@ def hexagonal_axes(cells):
     length, angle = lengths.mean(axis=1), angles.mean(axis=1)
     turned = (np.abs(lengths / length[:, None] - 1) < _EQUAL_LENGTHS).all(axis=1)
     turned &= (np.abs(angles - angle[:, None]) < _EQUAL_ANGLES).all(axis=1)
+    # A cube is on rhombohedral axes as well, and stays.
     turned &= np.abs(angle - 90.0) > 5 * _EQUAL_ANGLES
     if not turned.any():
         return cells, turned
@@ -364,7 +373,7 @@ def hexagonal_axes(cells):
 
 
 def natural_groups(table, cells):
-    """Group rows that are no news to one another.
+    """Group rows that would give one another away across a split.
 
     Parameters
     ----------
@@ -379,6 +388,7 @@ def natural_groups(table, cells):
         Rows whose formula cannot be read are groups of their own.
     """
     if "formula" not in table.columns:
+        # With the same formula everywhere, the lattices alone decide.
         return duplicate_groups(["H"] * len(cells), cells, length_tolerance=_SAME_LENGTHS)
     formulas = table["formula"].tolist()
     errors = parse_formulas(formulas, on_error="report").errors
@@ -464,6 +474,8 @@ def _numbers(columns, caller):
 
 def _lattices(columns, numbers, caller):
     """Return the codes of the Bravais lattices that are given, or follow from the groups."""
+    # A space group tells its lattice; a column of lattices is for rows without a group, and must
+    # not contradict it elsewhere.
     followed = np.full(len(numbers), -1)
     known = numbers > 0
     followed[known] = lattice_codes(bravais_lattice(numbers[known]))
@@ -492,6 +504,7 @@ def atoms_in_cells(columns, table, caller):
     """Return the atoms in the cell, from their own column or from the formula units."""
     atoms = number_column(columns, "n_atoms", caller)
     units = number_column(columns, "formula_units", caller)
+    # Z counts formulas as they are written, reduced or not.
     atoms = np.where(np.isnan(atoms), units * table.amounts.sum(axis=1), atoms)
     wrong = (atoms <= 0) | np.isinf(atoms)
     if wrong.any():
@@ -508,6 +521,7 @@ def number_column(columns, name, caller):
     if name not in columns:
         return np.full(len(columns), np.nan)
     try:
+        # Unlike float, Float64 takes every kind of missing value.
         return columns[name].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
         raise InvalidInputError(

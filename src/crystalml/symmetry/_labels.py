@@ -30,7 +30,9 @@ def spacegroup_numbers(classes):
 def _as_number(label):
     """Return a label as an integer, 0 if it is none."""
     if isinstance(label, str):
+        # int() would take signs, spaces and the digits of other scripts, too.
         return int(label) if label.isdecimal() and label.isascii() else 0
+    # In Python, True is an integer.
     is_integral = isinstance(label, (int, float)) and not isinstance(label, bool)
     return int(label) if is_integral and float(label).is_integer() else 0
 

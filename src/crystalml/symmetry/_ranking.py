@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import NDArray
 from crystalml.crystallography import (
     BRAVAIS_LATTICES,
@@ -184,6 +183,7 @@ def rank_table(probabilities, classes, k=5, allowed=None, index=None, *, caller=
         raise InvalidInputError(f"{caller}: k must be a whole number >= 1, got {k!r}.")
     classes = np.asarray(classes, dtype=np.int64)
     share = restrict_probabilities(probabilities, classes, allowed, caller=caller)
+    # Groups that are not allowed are left out of the list.
     columns = np.flatnonzero(np.isin(classes, allowed_numbers(allowed, caller=caller)))
     share, numbers = share[:, columns], classes[columns]
     k = min(int(k), len(columns))
@@ -201,17 +201,6 @@ def rank_table(probabilities, classes, k=5, allowed=None, index=None, *, caller=
             "crystal_system": crystal_system(listed),
         }
     )
-
-
-def entry_table(table, numbers):
-    """Keep of the training rows what an explanation shows."""
-    names = [name for name in ("formula", *CELL_COLUMNS) if name in table.columns]
-    kept = table[names].reset_index(drop=True)
-    if "formula" in names:  # of one kind, whatever pandas thinks of text, for saved models
-        kept["formula"] = kept["formula"].astype(object)
-    kept.insert(0, "spacegroup_number", numbers)
-    kept.insert(0, "entry", table.index.to_numpy())
-    return kept
 
 
 def with_log_likelihood(probabilities, numbers, log_likelihood, *, caller):
@@ -239,6 +228,7 @@ def with_log_likelihood(probabilities, numbers, log_likelihood, *, caller):
             f"{caller}: log_likelihood holds NaN or infinity; give finite logarithms, or -inf "
             "for what is impossible."
         )
+    # The logarithm of zero, -inf, keeps what is not allowed at zero.
     with np.errstate(divide="ignore"):
         joint = np.log(probabilities) + evidence
     top = joint.max(axis=1, keepdims=True)
@@ -248,12 +238,13 @@ def with_log_likelihood(probabilities, numbers, log_likelihood, *, caller):
             f"{caller}: log_likelihood excludes every space group that was learned and is allowed "
             f"(first: row {row}). Leave some evidence uncertain, or fit on data with other groups."
         )
+    # Without the largest, the exponentials of all groups could underflow to zero.
     joint = np.exp(joint - top)
     return joint / joint.sum(axis=1, keepdims=True)
 
 
 def _aligned(log_likelihood, numbers, shape, caller):
-    """Bring evidence into the order of the columns; what is not named is impossible."""
+    """Bring evidence into the order of the columns; groups that are not named are impossible."""
     if isinstance(log_likelihood, (Mapping, pd.Series)):
         evidence = _named(dict(log_likelihood), numbers, caller)
         return np.broadcast_to(evidence, shape)
@@ -280,6 +271,7 @@ def _named(evidence, numbers, caller, n_rows=None):
         ) from None
     found = np.full((len(numbers),) if n_rows is None else (n_rows, len(numbers)), -np.inf)
     for name, values in zip(names, evidence.values(), strict=True):
+        # A group that was not learned has no column, and is passed over.
         found[..., numbers == name] = _as_floats(values, caller)[..., None]
     return found
 
@@ -289,12 +281,12 @@ def _as_floats(values, caller):
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise InvalidInputError(
-            f"{caller}: log_likelihood holds what is no number; give natural logarithms."
+            f"{caller}: log_likelihood has values that are not numbers; give natural logarithms."
         ) from None
 
 
 def evidence_table(found, log_prior, numbers, k, index, *, caller):
-    """List the best groups of each row with what speaks for each.
+    """List the most probable groups of each row with the evidence for each.
 
     Parameters
     ----------
@@ -313,9 +305,12 @@ def evidence_table(found, log_prior, numbers, k, index, *, caller):
     """
     table = rank_table(found.probabilities, numbers, k, index=index, caller=caller)
     n_rows = len(found.probabilities)
+    # The table has equally many lines for each row.
     rows = np.repeat(np.arange(n_rows), len(table) // max(n_rows, 1))
+    # Labels may be text, whose order is not that of the numbers.
     order = np.argsort(numbers)
     columns = order[np.searchsorted(numbers, table["spacegroup_number"], sorter=order)]
+    # Rows without neighbours have no votes to share.
     votes = found.votes.sums
     total = votes.sum(axis=1)[rows]
     table["frequency"] = np.exp(log_prior)[columns]
@@ -351,7 +346,7 @@ def neighbour_table(found, entries, n_neighbours, index):
 
 
 def unfamiliarity_table(found):
-    """Tell how like the nearest known crystals are, and how many share the stoichiometry."""
+    """List how similar the nearest known crystals are, and how many share the stoichiometry."""
     return pd.DataFrame(
         {
             "best_likeness": found.votes.best.max(axis=1),

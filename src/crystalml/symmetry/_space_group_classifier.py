@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from crystalml._progress import progress_bar
+from crystalml._schema import CELL_COLUMNS
 from crystalml._typing import (
     ArrayLike,
     FloatArray,
@@ -54,7 +55,6 @@ from crystalml.symmetry._input_tables import (
 from crystalml.symmetry._labels import spacegroup_numbers
 from crystalml.symmetry._ranking import (
     Allowed,
-    entry_table,
     evidence_table,
     neighbour_table,
     rank_table,
@@ -160,7 +160,7 @@ default="composition+cell"
     -----
     An answer depends neither on the other rows nor on the scale of the formula, the order of
     the axes or the choice of the cell. It says how often each group is met among crystals like
-    the row in the data given to `fit`: a group that such data lack is not foreseen.
+    the row in the data given to `fit`: a group that such data lack is never predicted.
 
     Merging elements on shared sites is a guess from the formula, so that doped compounds find
     the parents of their structure. Votes of isostructural compounds follow the idea of
@@ -254,6 +254,7 @@ default="composition+cell"
             check_consistent_length(table, groups)
             groups = group_codes(groups, caller=name)
         if weight is not None and not weight.all():
+            # Left out here, since neighbours vote alike whatever their weight.
             kept = np.flatnonzero(weight)
             table, y, weight = table.iloc[kept], y[kept], weight[kept]
             groups = None if groups is None else groups[kept]
@@ -262,7 +263,7 @@ default="composition+cell"
         if groups is None:
             groups = natural_groups(table, entries.cells)
         self._fit_model(entries, codes, weight, groups)
-        self.entries_ = entry_table(table, self.numbers_[codes])
+        self.entries_ = _entry_table(table, self.numbers_[codes])
         return self
 
     def predict_proba(self, X: CrystalTable) -> FloatArray:
@@ -274,9 +275,8 @@ default="composition+cell"
             Columns as in `fit`. Cells with s.u. (``a_su`` ... ``gamma_su``) above 0.1 per cent
             or 0.05 degrees are answered by a mean over eight cells drawn from them, the same
             ones each time. The atoms in the cell are used with ``inputs="composition+cell+atoms"``
-            alone. That they are ignored is said where they were typed (a dict or a list of dicts
-            with ``n_atoms`` or ``formula_units``); of tables it is not said, since those of
-            `read_cifs` always have such a column.
+            alone. A dict or a list of dicts with ``n_atoms`` or ``formula_units`` that are not used
+            gives a warning; a table does not, since those of `read_cifs` always have these columns.
 
         Returns
         -------
@@ -297,7 +297,7 @@ default="composition+cell"
             has angles in radians, or has lengths and angles exchanged. The answer to such a row
             means nothing.
         IgnoredInputWarning
-            If rows are dicts that tell the atoms in the cell, and they are not looked at.
+            If rows are dicts with the atoms in the cell, and these are not used.
         """
         return self._probabilities(self._entries(self._table(X)))
 
@@ -432,6 +432,7 @@ default="composition+cell"
         n_rows = len(table)
         table, entries, kept = self._usable(table, caller)
         log_likelihood = as_pandas(log_likelihood)
+        # Evidence with a line for each row has lines for those that are left out.
         if kept is not None:
             log_likelihood = _of_rows(log_likelihood, kept, n_rows)
         found = self._probabilities(entries)
@@ -443,7 +444,7 @@ default="composition+cell"
     def explain(
         self, X: CrystalTable, k: int = 5, n_neighbours: int = 5
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Say what the answers rest on.
+        """List the evidence for each group, and the most similar known crystals.
 
         Parameters
         ----------
@@ -467,6 +468,7 @@ default="composition+cell"
             (the index in `fit`), group, formula, cell, and that ``probability``.
         """
         caller = f"{type(self).__name__}.explain"
+        # In Python, True is an integer.
         is_whole = isinstance(n_neighbours, Integral) and not isinstance(n_neighbours, bool)
         if not is_whole or n_neighbours < 0:
             raise InvalidInputError(
@@ -483,7 +485,7 @@ default="composition+cell"
         return pd.concat(evidence, ignore_index=True), pd.concat(neighbours, ignore_index=True)
 
     def unfamiliarity(self, X: CrystalTable) -> pd.DataFrame:
-        """Say how little the training data resemble each row.
+        """Measure how similar the training data are to each row.
 
         Parameters
         ----------
@@ -495,8 +497,8 @@ default="composition+cell"
         DataFrame of shape (n_samples, 2)
             ``best_likeness``: probability that the most similar known crystal has the same
             group; ``n_same_stoichiometry``: known crystals of the same stoichiometry among the
-            nearest, at most 40. Answers to rows with little of both are frequencies more than
-            findings.
+            nearest, at most 40. Where both are low, the answer is little more than the frequencies
+            of the groups in the training data.
         """
         table = self._table(X)
         entries = self._entries(table)
@@ -507,12 +509,14 @@ default="composition+cell"
         """Read training rows, with their atoms where they are known, for the volumes of atoms."""
         parts = self._parts
         if parts == {COMPOSITION, CELL} and set(ATOM_COLUMNS) & set(table.columns):
+            # Volumes of atoms are learned from it, and used for rows whose atoms are not known.
             parts = parts | {ATOMS}
         return read_entries(table, parts, setting=self.setting, caller=type(self).__name__)
 
     def _learn_labels(self, y):
         """Fix the labels and their space groups; return the column of each row's label."""
         name = type(self).__name__
+        # np.unique cannot sort missing labels among text.
         missing = np.flatnonzero(pd.isna(y))
         if len(missing):
             raise InvalidInputError(
@@ -538,12 +542,15 @@ default="composition+cell"
         """Fit the stages, and keep how probable the true groups of the last fold were."""
         name = type(self).__name__
         random_state = private_random_state(self.random_state)
+        # One number seeds all stages, so that each can be fitted alone and in any order.
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         folds = self._deal_folds(codes, groups, seed)
         self.model_ = SpaceGroupModel(self.numbers_, self._options(), seed)
         n_steps = self.model_.n_steps(folds)
         bar = progress_bar(enabled=self.progress, description=name, total=n_steps, unit="step")
         with bar:
+            # These answers are those of a ranker that had not seen the rows, as conformal sets
+            # need.
             found, rows = self.model_.fit(entries, codes, folds, weight, bar.update)
         self.calibration_scores_ = 1.0 - found[np.arange(len(rows)), codes[rows]]
 
@@ -562,11 +569,12 @@ default="composition+cell"
 
     @property
     def _parts(self) -> set[str]:
-        """What is looked at."""
+        """What `inputs` names: composition, cell, atoms."""
         return _PARTS[self.inputs]
 
     def _remember_columns(self, X):
         """Keep what scikit-learn wants to know of the input: the columns that are needed."""
+        # Further columns may come and go: they are not looked at.
         names = needed_columns(self._parts)
         self.n_features_in_ = len(names)
         if isinstance(X, pd.DataFrame):
@@ -575,7 +583,7 @@ default="composition+cell"
             del self.feature_names_in_
 
     def _options(self):
-        """Return what the stages are told."""
+        """Return the options of the stages."""
         return {
             "with_composition": COMPOSITION in self._parts,
             "with_cell": CELL in self._parts,
@@ -587,7 +595,7 @@ default="composition+cell"
         }
 
     def _table(self, X):
-        """Make a table of what came."""
+        """Return the input as a table."""
         check_is_fitted(self)
         caller = type(self).__name__
         warn_of_ignored_atoms(X, self._parts, caller=caller)
@@ -601,6 +609,7 @@ default="composition+cell"
     def _usable(self, table, caller):
         """Read the rows that can be read; also return their positions, None if these are all."""
         try:
+            # Usually every row can be read; finding those that cannot takes a second pass.
             return table, self._entries(table), None
         except (FormulaError, CellError):
             usable, reasons = usable_rows(table, self._parts, caller=caller)
@@ -620,6 +629,7 @@ default="composition+cell"
 
     def _assessments(self, entries):
         """Yield the answers chunk by chunk."""
+        # A table without rows is one chunk, so that the answer has its columns.
         for start in range(0, max(len(entries), 1), _CHUNK):
             part = entries.rows(slice(start, start + _CHUNK))
             found = self.model_.assess(part)
@@ -643,6 +653,7 @@ default="composition+cell"
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
+        # Tables with text are no arrays of numbers, which scikit-learn's checks would give.
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
@@ -653,12 +664,24 @@ def _plain_labels(y: Any) -> NDArray[Any]:
     y = column_or_1d(y, warn=True)
     if y.dtype == object and not pd.isna(y).any():
         y = np.array(y.tolist())
+    # A column of numbers that once had gaps is of floats, also after they were dropped.
     is_whole = y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.rint(y)).all()
     return y.astype(np.int64) if is_whole else y
 
 
+def _entry_table(table, numbers):
+    """Return the columns of the training rows that an explanation shows."""
+    names = [name for name in ("formula", *CELL_COLUMNS) if name in table.columns]
+    kept = table[names].reset_index(drop=True)
+    if "formula" in names:  # of one kind, whatever pandas thinks of text, for saved models
+        kept["formula"] = kept["formula"].astype(object)
+    kept.insert(0, "spacegroup_number", numbers)
+    kept.insert(0, "entry", table.index.to_numpy())
+    return kept
+
+
 def _of_rows(log_likelihood, kept, n_rows):
-    """Keep of evidence that has one line per row the lines of some rows."""
+    """Take the lines of some rows from evidence that has one line for each row."""
     if isinstance(log_likelihood, pd.DataFrame) and len(log_likelihood) == n_rows:
         return log_likelihood.iloc[kept]
     if isinstance(log_likelihood, (list, tuple, np.ndarray)) and len(log_likelihood) == n_rows:

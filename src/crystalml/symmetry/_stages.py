@@ -82,6 +82,7 @@ class StageFitter:
     def fit_parts(self, inner, X, y, parts, description):
         """Fit on each part of the rows, an array of positions; None where no row counts."""
         weight = np.ones(len(y)) if self.sample_weight is None else self.sample_weight
+        # `InnerClassifier` drops rows of weight 0, which may be all of a part.
         counts = [bool(weight[part].any()) for part in parts]
         tasks = (
             delayed(inner.fitted_on)(take_rows(X, part), y[part], **self._metadata(part))
@@ -89,6 +90,7 @@ class StageFitter:
             if fits
         )
         results = progress_bar(
+            # A generator, so that the bar moves on with each fit.
             Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks),
             enabled=self.progress,
             description=description,
@@ -101,8 +103,10 @@ class StageFitter:
     def out_of_fold(self, inner, X, y, classes, cv):
         """Return the probabilities of `classes` by models that have not seen the row's group."""
         if len(classes) == 1:
+            # Where there is only one lattice, there is nothing to predict.
             return np.ones((len(y), 1))
         if isinstance(cv, int | np.integer):
+            # A small table may have fewer groups than folds.
             cv = min(int(cv), self._n_units(y))
         held_out = out_of_fold_probabilities(
             inner,
@@ -121,6 +125,7 @@ class StageFitter:
                 "GroupKFold."
             )
         aligned = np.zeros((len(y), len(classes)))
+        # Both are sorted, and a fold may lack a lattice.
         aligned[:, np.searchsorted(classes, held_out.labels)] = held_out.y_proba
         return aligned
 
@@ -213,6 +218,7 @@ class OneHotStage(SecondStage):
         """Evaluate the model for each lattice that is possible, with the mark there."""
         answers = np.zeros((X.shape[0], len(self.classes)))
         for code, mark in enumerate(np.eye(len(self.lattices))):
+            # A lattice of probability 0 makes the product 0, whatever the answer is.
             rows, columns = possible(code, of_lattices, self.lattice_codes)
             if len(rows):
                 marked = self._join(take_rows(X, rows), np.tile(mark, (len(rows), 1)))
@@ -270,6 +276,7 @@ class LabelHierarchy:
 
     def __init__(self, lattice_codes, label_codes, sample_weight, min_count):
         self.lattice_codes = lattice_codes
+        # A line for each label with a 1 at its lattice: sums over lattices are a matrix product.
         self._membership = np.eye(lattice_codes.max() + 1)[lattice_codes]
         counted = np.ones(len(label_codes)) if sample_weight is None else sample_weight
         weights = np.bincount(label_codes, weights=counted)
@@ -295,11 +302,13 @@ class LabelHierarchy:
         total = self.per_lattice(of_labels)[:, self.lattice_codes]
         share = np.divide(of_labels, total, out=np.zeros_like(of_labels), where=total > 0)
         rare = np.where(self.is_rare, self.frequency_in_lattice, 0.0)
+        # What the rare labels leave to those that were learned.
         learned = 1.0 - self.per_lattice(rare[None, :])[0, self.lattice_codes]
         return np.where((total > 0) & ~self.is_rare, learned * share, self.frequency_in_lattice)
 
     def joint(self, of_lattices, of_labels):
         """P(g | x) = P(b | x) P(g | x, b), where b is the lattice of g."""
+        # A label has one lattice, so that the sum over lattices has a single term.
         return of_lattices[:, self.lattice_codes] * self.conditional(of_labels)
 
     def marginal(self, of_labels):

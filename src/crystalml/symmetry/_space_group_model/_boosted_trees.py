@@ -1,4 +1,4 @@
-"""Boosted trees that LightGBM grows, kept as plain arrays that NumPy alone evaluates.
+"""Boosted trees: grown by LightGBM, kept as plain arrays, evaluated by NumPy.
 
 LightGBM reads its model text by native code that trusts it, which text from strangers should
 not reach. Arrays are checked once and then cannot lead anywhere else; and what is fitted works
@@ -117,23 +117,25 @@ def grow_boosted_trees(
         "seed": int(seed),
         "num_threads": 1 if n_threads is None else n_threads,
         "deterministic": True,
+        # Otherwise LightGBM times both ways first, and sums depend on which was faster.
         "force_row_wise": True,
         "use_missing": False,
         "verbosity": -1,
         **parameters,
     }
+    # LightGBM has a rule of its own for missing values; here they are the largest numbers.
     data = lightgbm.Dataset(_with_largest(X), label=label, free_raw_data=True)
     text = lightgbm.train(settings, data, n_rounds).model_to_string()
     return _from_text(text, X.shape[1])
 
 
 def _can_be_split(X, min_data_in_leaf):
-    """Whether LightGBM finds anything to do; it fails, or not, where it does not."""
+    """Whether there are enough different rows for a split; without them LightGBM may fail."""
     return len(X) >= 2 * min_data_in_leaf and (X[0] != X).any()
 
 
 def _single_leaf(label, objective, n_features):
-    """Return what trees without splits come to."""
+    """Return the tree without a split that LightGBM would end with."""
     if objective == "binary":
         least = 0.5 / (len(label) + 1)  # a few rows of one kind do not make certain
         value = logit(np.clip(label.mean(), least, 1 - least) if len(label) else 0.5)
@@ -155,6 +157,7 @@ def _with_largest(X):
 
 def _below_zero(thresholds):
     """Let what is taken for zero lie right of the negative split next to it."""
+    # LightGBM compares doubles after it has set small numbers to zero; here nothing is set.
     next_to_zero = (thresholds < 0) & (thresholds >= -_ZERO)
     return np.where(next_to_zero, np.nextafter(-_ZERO, np.float32(-1)), thresholds)
 
@@ -219,6 +222,7 @@ class LeafBits:
         n_left = below[trees.children[:, 0]].astype(self._word.integer)
         struck = ((one << n_left) - one) << first[:n_splits].astype(self._word.integer)
         tree_of_split = np.repeat(np.arange(n_trees), trees.split_counts)
+        # A look at each column serves all trees: as many steps as columns, not as tree levels.
         self._columns = [
             (column, *_column_table(trees, column, tree_of_split, ~struck))
             for column in np.unique(trees.feature)
@@ -256,6 +260,7 @@ def _leaves_below(trees):
     of a child, negative for leaves, is an index.
     """
     starts, counts, children = trees.split_starts, trees.split_counts, trees.children
+    # Children come after their parents, so that the levels can be gone through in order.
     below = np.ones(len(children) + trees.n_leaves, dtype=np.int64)
     first = np.zeros_like(below)
     levels = [starts[counts > number] + number for number in range(counts.max())]
@@ -272,6 +277,7 @@ def _column_table(trees, column, tree_of_split, kept):
     """Return the thresholds of a column, and what each tree keeps when so many are exceeded."""
     splits = np.flatnonzero(trees.feature == column)
     thresholds, number = np.unique(trees.threshold[splits], return_inverse=True)
+    # As more thresholds are exceeded, more leaves are struck out, never fewer.
     table = np.full(
         (len(thresholds) + 1, len(trees.split_counts)), np.iinfo(kept.dtype).max, dtype=kept.dtype
     )
@@ -397,6 +403,7 @@ def find_leaves(trees, X):
     """
     n_trees, n_rows = len(trees.split_counts), len(X)
     leaves = np.empty((n_trees, n_rows), dtype=np.int32)
+    # All trees at once for a few rows, rather than one tree for all rows.
     size = max(_WAYS_AT_ONCE // n_trees, 1)
     for start in range(0, n_rows, size):
         leaves[:, start : start + size] = _descend(trees, X[start : start + size])

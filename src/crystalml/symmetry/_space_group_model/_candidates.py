@@ -59,6 +59,7 @@ def count_votes(pairs, probabilities, plain, codes, n_rows, n_groups):
     """
     cell = pairs.query * n_groups + codes[pairs.reference]
     tables = np.zeros((N_VOTES, n_rows * n_groups), dtype=np.float32)
+    # One very similar crystal may say more than the sum over many less similar ones.
     np.maximum.at(tables[0], cell, probabilities.astype(np.float32))
     for row, weights in enumerate([probabilities, *plain.T], start=1):
         tables[row] = np.bincount(cell, weights, minlength=n_rows * n_groups)
@@ -75,6 +76,7 @@ def candidate_scores(probabilities, votes):
 def best_candidates(score, n_candidates):
     """Columns of the highest scores of each row, in the order of the columns."""
     n_candidates = min(n_candidates, score.shape[1])
+    # Only the set matters here, which the ranker then puts in order.
     found = np.argpartition(-score, n_candidates - 1, axis=1)[:, :n_candidates]
     return np.sort(found, axis=1)
 
@@ -91,6 +93,7 @@ def other_groups(compatibility, log_prior, candidates):
     if "excess" in tables:
         weights[tables["log_strain"] > _LARGEST_LOG_STRAIN] *= _SHARE_OF_STRAINED
         weights[tables["excess"] > _LARGEST_EXCESS] *= _SHARE_OF_EXCESSIVE
+    # Candidates get their probabilities from the ranker.
     np.put_along_axis(weights, candidates, 0.0, axis=1)
     total = weights.sum(axis=1, keepdims=True)
     return np.divide(weights, total, out=weights, where=total > 0)
@@ -118,8 +121,10 @@ def candidate_columns(rows, compatibility, first, votes, log_prior, candidates):
         np.log(np.take_along_axis(answer, candidates, axis=1) + _SMALL)
         for answer in (first.mean, first.forest, first.net)
     ]
+    # Rare groups need more evidence.
     parts.append(log_prior[candidates])
     for table in votes.tables:
+        # The sums say how much evidence there is, the shares how the groups divide it.
         share = table / (table.sum(axis=1, keepdims=True) + _NEIGHBOURS_SHARE)
         taken = np.take_along_axis(table, candidates, axis=1)
         parts += [np.log(taken + _SMALL), np.take_along_axis(share, candidates, axis=1)]

@@ -141,6 +141,7 @@ class Lattices(NamedTuple):
         )
         lengths = 0.5 * np.log(np.partition(squares, N_LENGTHS, axis=1)[:, :N_LENGTHS])
         lengths.sort(axis=1)
+        # The sign of a cosine depends on the choice of the axes where angles are nearly right.
         cosines = np.sort(np.abs(np.cos(np.radians(reduced[:, 3:]))), axis=1)
         return cls(lengths, bravais_distances(reduced), cosines, np.log(cell_volume(reduced)))
 
@@ -170,7 +171,7 @@ class Lattices(NamedTuple):
 
 
 class Compositions(NamedTuple):
-    """What n formulas say."""
+    """The compositions of n formulas."""
 
     fractions: sparse.csr_array
     """Atomic fractions of the elements, shape (n, 118)."""

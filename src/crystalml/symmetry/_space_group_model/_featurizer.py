@@ -119,6 +119,7 @@ class Featurizer:
         self.random_state, self.n_threads = random_state, n_threads
         self.groups = GroupTable.of(classes)
         self.elements = ElementTable.read() if with_composition else None
+        # Contents of cells can be compared with multiplicities only where both parts are known.
         self.wyckoff = WyckoffTable.of(classes) if with_composition and with_cell else None
 
     def fit(self, entries, folds, codes):
@@ -142,11 +143,12 @@ class Featurizer:
             log_volumes = _predicted(self.volume_model, entries, compositions, everything)
             log_units = _log_units(log_volumes, lattices, compositions)
             units = self._units(entries, compositions, log_units)
+        # Being of no fold, they see all references.
         new = np.full(len(entries), -1)
         return RowDescriptors(lattices, compositions, units, folds=new, codes=new)
 
     def compatibility(self, rows):
-        """Hold every row against every group."""
+        """Compare every row with every group."""
         tables = {}
         if rows.lattices is not None:
             strain, excess = self.groups.metric_compatibility(rows.lattices.metric_strains)
@@ -172,6 +174,7 @@ class Featurizer:
         n_atoms = _known_atoms(entries, lattices)
         volumes = np.exp(lattices.log_volumes) / n_atoms
         log_volumes = np.empty(len(volumes))
+        # A volume from a model that has seen the row would be better than any for a new one.
         for fold in np.unique(folds):
             held_out = folds == fold
             model = self._volume_model(entries, compositions, volumes, ~held_out)
@@ -192,6 +195,7 @@ class Featurizer:
         candidates, weights = self.unit_prior.candidates(log_units)
         if self.with_atoms:
             true_units = entries.n_atoms / atoms_per_unit
+            # Rows without the atoms keep the estimate from their volume.
             known = np.isfinite(true_units)
             log_units[known] = np.log(true_units[known])
             exact, sure = self.unit_prior.exact(true_units[known])
@@ -212,11 +216,14 @@ def _log_units(log_volumes_per_atom, lattices, compositions):
 def _known_atoms(entries, lattices):
     """Return the atoms in the cells; where not given, of the whole Z nearest to the volumes."""
     per_formula = entries.amounts.sum(axis=1)
+    # Volumes of atoms from the package's own data: those of these rows need their Z first.
     table = element_table()
     volumes = np.full(len(ELEMENTS), np.average(table.volumes, weights=table.frequencies))
     volumes[[ELEMENTS.index(symbol) for symbol in table.symbols]] = table.volumes
     units = np.exp(lattices.log_volumes) / np.maximum(entries.amounts @ volumes, 1e-9)
+    # At least one formula unit, however small the cell is.
     estimated = np.maximum(np.rint(units), 1.0) * per_formula
+    # Some data sets have the atoms of no row, others those of most rows.
     if entries.n_atoms is None:
         return estimated
     return np.where(np.isnan(entries.n_atoms), estimated, entries.n_atoms)

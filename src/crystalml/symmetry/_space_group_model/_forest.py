@@ -90,6 +90,7 @@ class LeafForest(BaseEstimator):
         with warnings.catch_warnings():
             # Codes are classes, however many there are.
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            # scikit-learn grows trees without the interpreter's lock, and threads share the rows.
             grown = Parallel(n_jobs=self.n_jobs, prefer="threads")(
                 delayed(grow)(seed) for seed in seeds
             )
@@ -121,6 +122,7 @@ class LeafForest(BaseEstimator):
         """Sum the leaves of each row, which are the ones in a sparse row, and take the mean."""
         leaves = find_leaves(self.trees_, X).T
         n_rows, n_trees = leaves.shape
+        # Every row reaches one leaf of each tree.
         starts = np.arange(0, leaves.size + 1, n_trees)
         reached = sparse.csr_array(
             (np.ones(leaves.size), leaves.ravel(), starts), shape=(n_rows, histograms.shape[0])
@@ -129,6 +131,7 @@ class LeafForest(BaseEstimator):
 
     def _checked_histograms(self):
         """Return the shares of the classes, shape (n_leaves, n_classes); checked on first use."""
+        # Made on first use, since it repeats in double precision what the model keeps.
         if "_histograms" not in self.__dict__:
             check_trees(self.trees_, self.n_features_in_)
             self._check_leaves()
@@ -162,10 +165,12 @@ class LeafForest(BaseEstimator):
         )
         tree.fit(X, codes, sample_weight=sample_weight, check_input=False)
         nodes = tree.tree_
+        # Splits and leaves are numbered apart, leaves by negative numbers, as TreeArrays has them.
         splits = nodes.children_left >= 0
         number = np.where(splits, np.cumsum(splits) - 1, -np.cumsum(~splits))
         children = np.column_stack([nodes.children_left[splits], nodes.children_right[splits]])
         shares = nodes.value[:, 0, :]
+        # Inner nodes have shares as well, which predictions never read.
         leaf, column = np.nonzero(shares * ~splits[:, None])
         return (
             nodes.feature[splits].astype(np.int16),

@@ -41,7 +41,7 @@ _MOST_PAIRS = 300_000
 
 
 class Assessment(NamedTuple):
-    """Answers to n rows, and what they rest on."""
+    """Probabilities of all groups for n rows, and the evidence."""
 
     probabilities: np.ndarray
     """Shape (n, n_groups)."""
@@ -56,7 +56,7 @@ class Assessment(NamedTuple):
 
 
 class SpaceGroupModel:
-    """All stages together; entries in, probabilities out.
+    """From entries to probabilities of space groups, through all stages.
 
     Parameters
     ----------
@@ -111,10 +111,13 @@ class SpaceGroupModel:
         counts = np.bincount(codes, sample_weight, minlength=len(self.classes)) + 0.5
         self.log_prior = np.log(counts / counts.sum())
         first = self._fit_first(rows, sample_weight, on_step)
+        # Votes and first answers to a row come from models that have not seen its fold.
         votes = self._fit_pairs(rows, compatibility, on_step)
         candidates = self._candidates(first, votes)
         columns = candidate_columns(rows, compatibility, first, votes, self.log_prior, candidates)
+        # A saved model keeps no more than new rows are compared with.
         self.references = rows.only_compared()
+        # How often the true group is not a candidate: the probability of all other groups.
         missed = (candidates != codes[:, None]).all(axis=1)
         share = np.average(missed, weights=sample_weight)
         self.others_share = float(np.clip(share, *_OTHERS_SHARE))
@@ -128,11 +131,12 @@ class SpaceGroupModel:
         blurred = jitter_cells(
             entries.cells, length_su=_LENGTH_SU, angle_su=_ANGLE_SU, random_state=self.seed
         )
+        # What users ask about is anything from a refined cell to a roughly indexed one.
         share = np.random.RandomState(self.seed).uniform(size=(len(blurred), 1))
         return replace(entries, cells=entries.cells + share * (blurred - entries.cells))
 
     def assess(self, entries):
-        """Answer to new entries."""
+        """Return the probabilities of all groups for new entries, with the evidence."""
         rows = self.featurizer.transform(entries)
         compatibility = self.featurizer.compatibility(rows)
         columns = rows.columns(self.featurizer.present)
@@ -171,6 +175,7 @@ class SpaceGroupModel:
         for fold in np.unique(folds):
             held_out = folds == fold
             weight = None if sample_weight is None else sample_weight[~held_out]
+            # A clone with the same seed, so that only the rows differ.
             fitted = clone(model).fit(
                 columns[~held_out], codes[~held_out], len(self.classes), sample_weight=weight
             )
@@ -199,7 +204,7 @@ class SpaceGroupModel:
         return self._votes(pairs, likeness, plain, codes, len(codes))
 
     def _fitted_pair_model(self, columns, same, rows):
-        """Fit a model of pairs to some of them; so many are enough, and quick."""
+        """Fit a model of pairs to a sample of them."""
         rows = np.flatnonzero(rows)
         if len(rows) > _MOST_PAIRS:
             rows = np.random.RandomState(self.seed).choice(rows, _MOST_PAIRS, replace=False)
@@ -208,6 +213,7 @@ class SpaceGroupModel:
 
     def _in_threads(self, function, arguments, on_step):
         """Call a function that lets go of the interpreter with each list of arguments."""
+        # LightGBM lets go of the interpreter's lock while it grows trees.
         run = Parallel(n_jobs=self.options["n_jobs"], prefer="threads", return_as="generator")
         found = []
         for result in run(delayed(function)(*some) for some in arguments):
@@ -229,6 +235,7 @@ class SpaceGroupModel:
     def _fit_ranker(self, columns, candidates, others, codes, folds, sample_weight, on_step):
         """Fit the ranker; calibrate on a fold that another one, fitted for it, had not seen."""
         is_true = candidates == codes[:, None]
+        # Any fold would do: the temperature is all that is fitted to it.
         held_out = folds == folds.max()
         every = np.ones(len(folds), dtype=bool)
         part, self.ranker = self._in_threads(

@@ -180,6 +180,7 @@ class ListwiseLoss:
 
 def _draw_seed(random_state):
     """Draw a seed for LightGBM."""
+    # LightGBM takes whole numbers only.
     return private_random_state(random_state).randint(np.iinfo(np.int32).max)
 
 
