@@ -1,4 +1,4 @@
-"""The evidence for every candidate group of a row, as columns for the ranker."""
+"""The candidate groups of each row, with the evidence for each as columns for the ranker."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ _LARGEST_EXCESS, _SHARE_OF_EXCESSIVE = 1.5, 0.3
 
 
 class FirstAnswers(NamedTuple):
-    """Probabilities of the groups from the descriptions of the rows alone, (n, n_groups)."""
+    """Probabilities of the groups from the descriptors of the rows alone, (n, n_groups)."""
 
     forest: np.ndarray
     net: np.ndarray
@@ -43,6 +43,52 @@ class Votes(NamedTuple):
         return self.tables[1]
 
 
+class Candidates(NamedTuple):
+    """The groups that the ranker looks at, and what is left for the others."""
+
+    groups: np.ndarray
+    """Column numbers of the candidates, ascending, shape (n, n_candidates)."""
+    columns: np.ndarray
+    """Evidence for each, float32 of shape (n, n_candidates, n_columns)."""
+    others: np.ndarray
+    """Probability of each other group, should the true one be among them, (n, n_groups)."""
+
+    def spread(self, of_candidates, others_share):
+        """Give `others_share` of the probability to the other groups, the rest to candidates."""
+        found = others_share * self.others
+        # Where all groups are candidates, there are no others to take their share.
+        rest = 1.0 - found.sum(axis=1, keepdims=True)
+        np.put_along_axis(found, self.groups, rest * of_candidates, axis=1)
+        return found
+
+
+def find_candidates(rows, compatibility, first, votes, log_prior, n_candidates):
+    """Choose candidates by the first answers and the votes, and list the evidence for them.
+
+    Parameters
+    ----------
+    rows : RowDescriptors
+        The rows.
+    compatibility : GroupCompatibility
+        How they agree with each group.
+    first : FirstAnswers
+        From forest and net.
+    votes : Votes
+        Of the neighbours.
+    log_prior : ndarray of shape (n_groups,)
+        Logarithm of each group's frequency.
+    n_candidates : int
+        Groups per row, at most.
+    """
+    score = first.mean + votes.best / (votes.best.sum(axis=1, keepdims=True) + _NEIGHBOURS_SHARE)
+    n_candidates = min(n_candidates, score.shape[1])
+    # Only the set matters here, which the ranker then puts in order.
+    groups = np.argpartition(-score, n_candidates - 1, axis=1)[:, :n_candidates]
+    groups = np.sort(groups, axis=1)
+    columns = _evidence_columns(rows, compatibility, first, votes, log_prior, groups)
+    return Candidates(groups, columns, other_groups(compatibility, log_prior, groups))
+
+
 def count_votes(pairs, probabilities, plain, codes, n_rows, n_groups):
     """Add up the votes of all neighbours.
 
@@ -67,25 +113,11 @@ def count_votes(pairs, probabilities, plain, codes, n_rows, n_groups):
     return Votes(tables.reshape(N_VOTES, n_rows, n_groups), n_same)
 
 
-def candidate_scores(probabilities, votes):
-    """Return a first score of every group, to choose the candidates by."""
-    best = votes.best
-    return probabilities + best / (best.sum(axis=1, keepdims=True) + _NEIGHBOURS_SHARE)
-
-
-def best_candidates(score, n_candidates):
-    """Columns of the highest scores of each row, in the order of the columns."""
-    n_candidates = min(n_candidates, score.shape[1])
-    # Only the set matters here, which the ranker then puts in order.
-    found = np.argpartition(-score, n_candidates - 1, axis=1)[:, :n_candidates]
-    return np.sort(found, axis=1)
-
-
 def other_groups(compatibility, log_prior, candidates):
-    """Probabilities of the groups that are no candidates, should it be one of them.
+    """Return the probabilities of the groups that are not candidates, should it be one of them.
 
-    It is mostly a rare one then: they share in the square root of their frequencies, and less
-    where the metric of the cell does not go with the group.
+    It is mostly a rare one then, so that they are in proportion to the square root of their
+    frequencies; they are less where the metric of the cell contradicts the group.
     """
     n_rows = len(candidates)
     weights = np.tile(np.exp(0.5 * log_prior), (n_rows, 1))
@@ -99,24 +131,8 @@ def other_groups(compatibility, log_prior, candidates):
     return np.divide(weights, total, out=weights, where=total > 0)
 
 
-def candidate_columns(rows, compatibility, first, votes, log_prior, candidates):
-    """Columns of the ranker, shape (n, n_candidates, n_columns), float32.
-
-    Parameters
-    ----------
-    rows : RowDescriptors
-        The rows.
-    compatibility : GroupCompatibility
-        How they agree with each group.
-    first : FirstAnswers
-        From forest and net.
-    votes : Votes
-        Of the neighbours.
-    log_prior : ndarray of shape (n_groups,)
-        Logarithm of each group's frequency.
-    candidates : ndarray of int of shape (n, n_candidates)
-        Columns of the groups looked at.
-    """
+def _evidence_columns(rows, compatibility, first, votes, log_prior, candidates):
+    """Return the columns of the ranker, shape (n, n_candidates, n_columns), float32."""
     parts = [
         np.log(np.take_along_axis(answer, candidates, axis=1) + _SMALL)
         for answer in (first.mean, first.forest, first.net)
@@ -156,7 +172,7 @@ def _row_columns(rows, votes):
 
 
 def _multiplicity_columns(formula_units, groups, candidates):
-    """Hold formula units and atoms in the cell against the multiplicity of a general position."""
+    """Compare formula units and atoms in the cell with the multiplicity of a general position."""
     general = np.log(groups.general_multiplicity)[candidates]
     log_units = np.log(formula_units.candidates[:, 0])[:, None]
     log_atoms = log_units + formula_units.log_atoms_per_unit[:, None]

@@ -13,13 +13,11 @@ from sklearn.base import clone
 
 from crystalml.model_selection import apply_temperature, fit_temperature, jitter_cells
 from crystalml.symmetry._space_group_model._candidates import (
+    Candidates,
     FirstAnswers,
     Votes,
-    best_candidates,
-    candidate_columns,
-    candidate_scores,
     count_votes,
-    other_groups,
+    find_candidates,
 )
 from crystalml.symmetry._space_group_model._featurizer import (
     Featurizer,
@@ -113,16 +111,10 @@ class SpaceGroupModel:
         first = self._fit_first(rows, sample_weight, on_step)
         # Votes and first answers to a row come from models that have not seen its fold.
         votes = self._fit_pairs(rows, compatibility, on_step)
-        candidates = self._candidates(first, votes)
-        columns = candidate_columns(rows, compatibility, first, votes, self.log_prior, candidates)
+        candidates = self._candidates(rows, compatibility, first, votes)
         # A saved model keeps no more than new rows are compared with.
         self.references = rows.only_compared()
-        # How often the true group is not a candidate: the probability of all other groups.
-        missed = (candidates != codes[:, None]).all(axis=1)
-        share = np.average(missed, weights=sample_weight)
-        self.others_share = float(np.clip(share, *_OTHERS_SHARE))
-        others = other_groups(compatibility, self.log_prior, candidates)
-        return self._fit_ranker(columns, candidates, others, codes, folds, sample_weight, on_step)
+        return self._fit_ranker(candidates, codes, folds, sample_weight, on_step)
 
     def _as_measured(self, entries):
         """Give refined training cells the errors of indexed ones, from none to the largest."""
@@ -145,10 +137,9 @@ class SpaceGroupModel:
         columns, plain = pair_columns(pairs, rows, self.references, compatibility)
         likeness = self.pair_model.probabilities(columns)
         votes = self._votes(pairs, likeness, plain, self.references.codes, len(entries))
-        candidates = self._candidates(first, votes)
-        columns = candidate_columns(rows, compatibility, first, votes, self.log_prior, candidates)
-        others = other_groups(compatibility, self.log_prior, candidates)
-        found = self._spread(self.ranker.probabilities(columns), candidates, others)
+        candidates = self._candidates(rows, compatibility, first, votes)
+        found = self.ranker.probabilities(candidates.columns)
+        found = candidates.spread(found, self.others_share)
         found = apply_temperature(found, self.temperature)
         return Assessment(found, first.forest, votes, compatibility, rows, pairs, likeness)
 
@@ -228,13 +219,16 @@ class SpaceGroupModel:
     def _votes(self, pairs, likeness, plain, codes, n_rows):
         return count_votes(pairs, likeness, plain, codes, n_rows, len(self.classes))
 
-    def _candidates(self, first, votes):
-        scores = candidate_scores(first.mean, votes)
-        return best_candidates(scores, self.options["n_candidates"])
+    def _candidates(self, rows, compatibility, first, votes):
+        n_candidates = self.options["n_candidates"]
+        return find_candidates(rows, compatibility, first, votes, self.log_prior, n_candidates)
 
-    def _fit_ranker(self, columns, candidates, others, codes, folds, sample_weight, on_step):
+    def _fit_ranker(self, candidates, codes, folds, sample_weight, on_step):
         """Fit the ranker; calibrate on a fold that another one, fitted for it, had not seen."""
-        is_true = candidates == codes[:, None]
+        is_true, columns = candidates.groups == codes[:, None], candidates.columns
+        # How often the true group is not a candidate: the probability of all other groups.
+        share = np.average(~is_true.any(axis=1), weights=sample_weight)
+        self.others_share = float(np.clip(share, *_OTHERS_SHARE))
         # Any fold would do: the temperature is all that is fitted to it.
         held_out = folds == folds.max()
         every = np.ones(len(folds), dtype=bool)
@@ -243,8 +237,8 @@ class SpaceGroupModel:
             [(columns, is_true, sample_weight, rows) for rows in (~held_out, every)],
             on_step,
         )
-        found = part.probabilities(columns[held_out])
-        found = self._spread(found, candidates[held_out], others[held_out])
+        of_fold = Candidates(*(values[held_out] for values in candidates))
+        found = of_fold.spread(part.probabilities(of_fold.columns), self.others_share)
         weight = None if sample_weight is None else sample_weight[held_out]
         self.temperature = fit_temperature(
             codes[held_out], found, labels=np.arange(len(self.classes)), sample_weight=weight
@@ -256,10 +250,3 @@ class SpaceGroupModel:
         weight = None if sample_weight is None else sample_weight[rows]
         ranker = ListRanker(n_rounds=self.options["n_rounds"], random_state=self.seed)
         return ranker.fit(columns[rows], is_true[rows], sample_weight=weight)
-
-    def _spread(self, of_candidates, candidates, others):
-        """Give the groups that are no candidates as much as they had in training."""
-        found = self.others_share * others
-        rest = 1.0 - found.sum(axis=1, keepdims=True)
-        np.put_along_axis(found, candidates, rest * of_candidates, axis=1)
-        return found
