@@ -100,7 +100,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         returns what is used in published work instead: for ``second_stage="soft"`` the answer of
         the second stage as it is, else P(g | x, b) of the most probable lattice alone.
     second_stage : {"soft", "one_hot", "per_bravais"}, default="soft"
-        What the second stage knows of the lattice (see Notes).
+        How the second stage takes the lattice into account (see Notes).
 
         - ``"soft"``: one model of the descriptors and P(b | x) of all lattices;
         - ``"one_hot"``: one model of the descriptors and a mark at the lattice;
@@ -410,7 +410,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         return rank_table(probabilities, numbers, k, allowed, index, caller=caller)
 
     def _stages(self):
-        """Return the estimator of each stage, the default nets seeded, and a seed for each."""
+        """Return the estimator of each stage (default nets seeded), and a seed for each."""
         # One for each stage, or both would repeat the same rows where they oversample.
         seeds = private_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
         chosen = []

@@ -43,7 +43,7 @@ def checked_rows(estimator, X, *, reset):
 
 
 class InnerClassifier(ClassifierMixin, BaseEstimator):
-    """Fits an estimator with what it takes of weights and groups, whatever the labels.
+    """Fits an estimator to any labels, with weights and groups as far as it takes them.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class InnerClassifier(ClassifierMixin, BaseEstimator):
         return aligned_probabilities(self.estimator_, X, self.classes_)
 
     def fitted_on(self, X, y, **metadata):
-        """Return the estimator, fitted, without what is around it."""
+        """Return the fitted estimator, without the wrapper."""
         return clone(self).fit(X, y, **metadata).estimator_
 
 
@@ -136,7 +136,7 @@ def _balanced_rows(y, seed):
 
 
 def _fit_metadata(estimator, sample_weight, groups, caller):
-    """Arguments of ``estimator.fit``: what it takes of the weights and the groups, by its name."""
+    """Return the weights and groups that ``estimator.fit`` takes, by the names that it uses."""
     metadata = {}
     if sample_weight is not None:
         name = _argument_name(estimator, "sample_weight")

@@ -1,4 +1,4 @@
-"""Read input tables: formulas, cells, atoms in the cell, and what else is known of each crystal."""
+"""Read input tables: formulas, cells, atoms in the cell, lattices and space groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -58,7 +58,7 @@ class Entries:
     cells_su: np.ndarray | None
     """Standard uncertainties of the cells, 0 where unknown; None if no column gives any."""
     n_atoms: np.ndarray | None
-    """Atoms in the cell, NaN where unknown; None if nothing is said of them."""
+    """Atoms in the cell, NaN where unknown; None if no column has them."""
     index: pd.Index
     """Names of the rows."""
 
@@ -171,7 +171,7 @@ def _from_array(X, parts, caller):
 
 
 def needed_columns(parts):
-    """Name the columns that are needed; of those that tell the atoms the first."""
+    """Return the names of the columns that are needed; for the atoms, the first of two."""
     names = ["formula"] if COMPOSITION in parts else []
     names += list(CELL_COLUMNS) if CELL in parts else []
     return names + ([ATOM_COLUMNS[0]] if ATOMS in parts else [])
@@ -409,7 +409,7 @@ class CrystalRows(NamedTuple):
 
 
 def read_crystals(X, *, caller):
-    """Read formulas and, from the further columns of a DataFrame, what is known of each row.
+    """Read formulas and, where a DataFrame has them, lattices, space groups and atoms.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Rank space groups, restrict them, weigh outside evidence in, and list what an answer rests on."""
+"""Tables of ranked space groups: restricted, weighed by outside evidence, and explained."""
 
 from collections.abc import Iterable, Mapping
 from numbers import Integral
@@ -108,7 +108,7 @@ def _extinction_numbers(entry, caller):
 
 
 def restrict_probabilities(probabilities, classes, allowed, *, caller="rank"):
-    """Set what is not allowed to zero and let each row sum to one again.
+    """Set the groups that are not allowed to zero and scale each row to a sum of one.
 
     Parameters
     ----------

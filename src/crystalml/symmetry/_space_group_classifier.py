@@ -100,21 +100,21 @@ _CONSTRAINTS = {
 class SpaceGroupClassifier(ClassifierMixin, BaseEstimator):
     """Ranked, calibrated space groups from a composition, an indexed cell, or both.
 
-    Extremely randomised trees and a net on descriptors of lattice and composition, and the votes
-    of known crystals with the same stoichiometry, lattice or contents of the cell, are weighed
-    for every candidate group by a ranker of boosted trees, beside what the cell's metric and the
-    multiplicities of the group's Wyckoff positions allow. Each stage learns from answers of the
+    Extremely randomised trees and a net predict from descriptors of lattice and composition.
+    Known crystals with the same stoichiometry, lattice or contents of the cell vote. A ranker of
+    boosted trees weighs both for every candidate group, with the strain to the metric of the
+    group and the multiplicities of its Wyckoff positions. Each stage learns from answers of the
     stage before to compounds that it had not seen, so that its confidence holds for new ones.
 
     Parameters
     ----------
     inputs : {"composition+cell", "composition+cell+atoms", "composition", "cell"}, \
 default="composition+cell"
-        What the classifier looks at. ``"atoms"`` is the number of atoms in the cell, from the
-        column ``n_atoms`` or from ``formula_units`` (Z); rows without it are answered by their
-        volume, as without that input.
+        Inputs that the classifier uses. ``"atoms"`` is the number of atoms in the cell, from the
+        column ``n_atoms`` or from ``formula_units`` (Z); for rows without it, the volume
+        is used instead, as without that input.
     setting : {"conventional", "primitive"}, default="conventional"
-        What the cells are. Axes may be in any order or cell choice, and rhombohedral cells on
+        Setting of the cells. Axes may be in any order or cell choice, and rhombohedral cells on
         either axes. A primitive cell is turned into the conventional one of the most symmetric
         lattice that its metric allows; it must be exact enough for that (0.2 per cent and 0.2
         degrees), and its mean s.u. are those of the new axes.
@@ -125,7 +125,8 @@ default="composition+cell"
     n_rounds : int, default=300
         Rounds of boosting of the ranker.
     n_candidates : int, default=40
-        Groups per row that the ranker looks at; the others share what they had in training.
+        Groups per row that the ranker scores; the others share the probability that they had in
+        training.
     random_state : int, RandomState or None, default=None
         Draws folds and trees.
     n_jobs : int, default=None

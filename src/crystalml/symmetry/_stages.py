@@ -146,7 +146,7 @@ class StageFitter:
 
 
 class SecondStage(ABC):
-    """What the three share: labels, their lattices, and rows without a model.
+    """Base of the second stages: their labels, the lattices of these, and rows without a model.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ class BoostedTrees:
         return LeafBits(self.trees, self.leaf_values) if small else None
 
     def __getstate__(self):
-        """Leave out what is made from the rest on first use."""
+        """Leave out what is made on first use."""
         return {name: value for name, value in vars(self).items() if name != "_bits"}
 
 
@@ -149,14 +149,14 @@ def _single_leaf(label, objective, n_features):
 
 
 def _with_largest(X):
-    """Replace what is not finite by the largest numbers there are."""
+    """Replace values that are not finite by the largest float32 number."""
     if np.isfinite(X).all():
         return X
     return np.nan_to_num(X, nan=_LARGEST, posinf=_LARGEST, neginf=-_LARGEST)
 
 
 def _below_zero(thresholds):
-    """Let what is taken for zero lie right of the negative split next to it."""
+    """Move a threshold just below zero, so that what counts as zero lies to its right."""
     # LightGBM compares doubles after it has set small numbers to zero; here nothing is set.
     next_to_zero = (thresholds < 0) & (thresholds >= -_ZERO)
     return np.where(next_to_zero, np.nextafter(-_ZERO, np.float32(-1)), thresholds)
@@ -274,7 +274,7 @@ def _leaves_below(trees):
 
 
 def _column_table(trees, column, tree_of_split, kept):
-    """Return the thresholds of a column, and what each tree keeps when so many are exceeded."""
+    """Return the thresholds of a column, and the leaves that remain when so many are exceeded."""
     splits = np.flatnonzero(trees.feature == column)
     thresholds, number = np.unique(trees.threshold[splits], return_inverse=True)
     # As more thresholds are exceeded, more leaves are struck out, never fewer.

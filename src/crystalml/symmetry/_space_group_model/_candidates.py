@@ -25,7 +25,7 @@ class FirstAnswers(NamedTuple):
 
 
 class Votes(NamedTuple):
-    """What the neighbours of each row say for each group, arrays of shape (n, n_groups)."""
+    """Votes of the neighbours of each row for each group."""
 
     tables: np.ndarray
     """Shape (6, n, n_groups): highest probability of a pair, their sum, four plain counts."""
@@ -44,7 +44,7 @@ class Votes(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """The groups that the ranker looks at, and what is left for the others."""
+    """The groups that the ranker scores, and the probabilities of the others."""
 
     groups: np.ndarray
     """Column numbers of the candidates, ascending, shape (n, n_candidates)."""

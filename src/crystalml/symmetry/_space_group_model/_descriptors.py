@@ -78,7 +78,7 @@ class GroupTable(NamedTuple):
         return cls(numbers, family, np.column_stack(columns).astype(np.float32), multiplicity)
 
     def metric_compatibility(self, strains):
-        """Hold the metric of each row against what each group asks for.
+        """Compare the metric of each row with the metric of each group.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class ElementTable(NamedTuple):
     properties: np.ndarray
     """Magpie's properties, shape (118, 22)."""
     sites: np.ndarray
-    """Scaled properties that tell like atoms from unlike ones, shape (118, 6)."""
+    """Scaled properties whose distances measure how unlike two elements are, shape (118, 6)."""
 
     @classmethod
     def read(cls):

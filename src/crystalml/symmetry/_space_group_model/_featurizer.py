@@ -28,7 +28,7 @@ from crystalml.symmetry._space_group_model._wyckoff import WyckoffTable
 
 
 class RowDescriptors(NamedTuple):
-    """Descriptors of n rows; None for what the classifier does not look at."""
+    """Descriptors of n rows; None for inputs that the classifier does not use."""
 
     lattices: Lattices | None
     compositions: Compositions | None
@@ -53,7 +53,7 @@ class RowDescriptors(NamedTuple):
         )
 
     def _contents(self):
-        """Columns whose distances tell how alike atoms and cells are; None without atoms."""
+        """Columns whose distances measure how unlike contents are; None without formulas."""
         if self.compositions is None:
             return None
         parts = [self.compositions.profiles() / PROFILE_SCALE]
@@ -65,7 +65,7 @@ class RowDescriptors(NamedTuple):
         return np.hstack(parts)
 
     def only_compared(self):
-        """Leave out what new rows are not compared with: a model keeps the rest."""
+        """Return the part with which new rows are compared, which a fitted model keeps."""
         lattices, compositions, units = self.lattices, self.compositions, self.formula_units
         if lattices is not None:
             lattices = lattices._replace(strains=lattices.strains[:0], cosines=lattices.cosines[:0])
@@ -163,7 +163,7 @@ class Featurizer:
         return GroupCompatibility(self.groups, tables)
 
     def _described(self, entries):
-        """Return the lattices and the compositions, None for what is not looked at."""
+        """Return the lattices and the compositions, None for inputs that are not used."""
         lattices = Lattices.of(entries.cells) if self.with_cell else None
         if not self.with_composition:
             return lattices, None

@@ -141,7 +141,7 @@ class LeafForest(BaseEstimator):
         return self._histograms
 
     def _check_leaves(self):
-        """Refuse what would send the sparse product out of its arrays."""
+        """Refuse indices that would lead the sparse product out of its arrays."""
         starts, classes = self.leaf_starts_, self.leaf_classes_
         sound = (
             len(starts) == self.trees_.n_leaves + 1
@@ -202,5 +202,5 @@ class LeafForest(BaseEstimator):
             )
 
     def __getstate__(self):
-        """Leave out what is made from the rest on first use."""
+        """Leave out what is made on first use."""
         return {name: value for name, value in vars(self).items() if name != "_histograms"}

@@ -120,7 +120,7 @@ class SmallNet(BaseEstimator):
         return np.clip((X - self.centre_) / self.spread_, -_LARGEST, _LARGEST)
 
     def _first_weights(self, n_features, n_classes, generator):
-        """Draw weights whose sums keep the spread of what comes in (He et al. 2015)."""
+        """Draw weights that keep the variance from layer to layer (He et al. 2015)."""
         sizes = (n_features, self.n_hidden, n_classes)
         drawn = [
             generator.standard_normal(shape) * np.sqrt(2.0 / shape[0]) for shape in pairwise(sizes)
@@ -149,7 +149,7 @@ class SmallNet(BaseEstimator):
         }
 
     def _checked_weights(self):
-        """Return the arrays, or refuse what does not belong together."""
+        """Return the arrays, if their shapes belong together."""
         parts = [np.asarray(self.weights_.get(name), dtype=np.float64) for name in _PARTS]
         first, first_bias, last, last_bias = parts
         n_columns = len(self.centre_)

@@ -29,7 +29,7 @@ _NO_WAY, _NOTHING_USED = 0, 1
 
 
 class WyckoffTable(NamedTuple):
-    """What positions n atoms of one element need, for n up to 600, in each of some groups.
+    """The positions that n atoms of one element need, for n up to 600, in each of some groups.
 
     Rhombohedral groups are on hexagonal axes. With more atoms, whole general positions are taken
     off until 600 or fewer are left.
@@ -94,7 +94,7 @@ class WyckoffTable(NamedTuple):
         )
 
     def feasibility(self, counts, units, weights):
-        """Tell for all groups whether the contents of cells find places.
+        """Compute in which groups the atoms of each cell find positions.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class WyckoffTable(NamedTuple):
         return results
 
     def _place(self, contents):
-        """Tell for all groups whether contents, (n, m), find places, each candidate on its own."""
+        """Compute in which groups contents, (n, m), find positions, each candidate on its own."""
         # The same few numbers of atoms come up in most cells.
         numbers, where = np.unique(contents, return_inverse=True)
         where = where.reshape(contents.shape)
