@@ -1,19 +1,18 @@
-"""Arrays give the sums that LightGBM itself gives; pairs of entries are told apart."""
-
-import pickle
-import sys
+"""Arrays give the sums that LightGBM itself gives."""
 
 import lightgbm
 import numpy as np
 import pytest
 from scipy.special import expit
 
-import crystalml
-from crystalml.exceptions import InvalidInputError, MissingDependencyError, PersistenceError
-from crystalml.symmetry._space_groups import _boosted_trees
-from crystalml.symmetry._space_groups._boosted_trees import BoostedTrees, grow_boosted_trees
-from crystalml.symmetry._space_groups._pair_model import PairModel
-from crystalml.symmetry._space_groups._tree_arrays import TreeArrays, find_leaves
+from crystalml.exceptions import PersistenceError
+from crystalml.symmetry._space_group_model import _boosted_trees
+from crystalml.symmetry._space_group_model._boosted_trees import (
+    BoostedTrees,
+    TreeArrays,
+    find_leaves,
+    grow_boosted_trees,
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,52 +105,6 @@ def test_trees_of_very_different_sizes():
     boosted = BoostedTrees(trees, np.array([1000.0, 1, 2, 3, 5000]), 2)
     X = [[0.5, 2.0], [0.5, 2.1], [0.6, 0.0], [np.nan, 0.0], [0, np.nan]]
     assert boosted.sums(X).tolist() == [6001, 6002, 6003, 6003, 6002]
-
-
-def test_pair_model_tells_pairs_apart(pairs):
-    X, same = pairs
-    model = PairModel(n_rounds=60, random_state=0).fit(X[:4000], same[:4000])
-    found = model.probabilities(X[4000:])
-    assert ((found > 0) & (found < 1)).all()
-    assert ((found > 0.5) == same[4000:]).mean() > 0.75
-    # As often the same as is said: within three standard errors of the mean.
-    error = np.sqrt((found * (1 - found)).sum()) / len(found)
-    assert abs(found.mean() - same[4000:].mean()) < 3 * error
-
-
-def test_same_seed_same_trees_and_no_global_generator(pairs):
-    X, same = pairs
-    np.random.seed(3)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    one, again, other = (
-        PairModel(n_rounds=20, random_state=seed).fit(X, same).probabilities(X)
-        for seed in (0, np.random.RandomState(0), 1)
-    )
-    assert (one == again).all()
-    assert (one != other).any()
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
-
-
-def test_fitted_models_are_small_and_need_no_lightgbm(pairs, tmp_path, monkeypatch):
-    X, same = pairs
-    model = PairModel(random_state=0).fit(X, same)
-    size = len(pickle.dumps(model))
-    expected = model.probabilities(X)
-    assert len(pickle.dumps(model)) == size < 100_000
-    crystalml.save(model, tmp_path / "pairs.crystalml")
-    monkeypatch.setitem(sys.modules, "lightgbm", None)
-    loaded = crystalml.load(tmp_path / "pairs.crystalml")
-    assert (loaded.probabilities(X) == expected).all()
-    assert (pickle.loads(pickle.dumps(model)).probabilities(X) == expected).all()
-    with pytest.raises(MissingDependencyError, match=r"PairModel needs lightgbm.*\[spacegroups\]"):
-        PairModel().fit(X, same)
-
-
-def test_bad_tables_are_refused(pairs):
-    X, same = pairs
-    model = PairModel(n_rounds=2, random_state=0).fit(X, same)
-    with pytest.raises(InvalidInputError, match=r"shape \(5000, 11\)"):
-        model.probabilities(X[:, :11])
 
 
 @pytest.mark.parametrize(

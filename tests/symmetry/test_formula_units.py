@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
-from crystalml.symmetry._space_groups._formula_units import FormulaUnitPrior
+from crystalml.symmetry._space_group_model._formula_units import FormulaUnitPrior
 
 COMMON = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crystalml.symmetry._space_groups._neighbours import (
+from crystalml.symmetry._space_group_model._neighbours import (
     BY_CONTENTS,
     BY_LATTICE,
     BY_STOICHIOMETRY,

@@ -1,4 +1,4 @@
-"""The net's slopes are those of its loss, and its answers belong to rows, not to tables."""
+"""The net's gradients are those of its loss, and its answers belong to rows, not to tables."""
 
 import pickle
 
@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 
 import crystalml
 from crystalml.exceptions import InvalidInputError, PersistenceError
-from crystalml.symmetry._space_groups._small_net import SmallNet
+from crystalml.symmetry._space_group_model._small_net import SmallNet
 
 N_CLASSES = 3
 
@@ -33,7 +33,7 @@ def test_it_learns_what_columns_say_together(fitted):
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
 
 
-def test_slopes_are_those_of_the_loss():
+def test_gradients_are_those_of_the_loss():
     X, codes = rows(40, 2)
     weight = np.random.default_rng(3).uniform(0.5, 1.5, len(X)).astype(np.float32)
     net = SmallNet(n_hidden=5, n_epochs=1, dropout=0.0, label_smoothing=0.1, random_state=0)
@@ -51,7 +51,7 @@ def test_slopes_are_those_of_the_loss():
         target = 0.9 * np.eye(N_CLASSES)[codes] + 0.1 / N_CLASSES
         return -(weight * (target * scores).sum(axis=1)).mean()
 
-    slopes = net._slopes(table, codes, weight, np.random.RandomState(0))
+    gradients = net._gradients(table, codes, weight, np.random.RandomState(0))
     step = 1e-5
     for name, array in net.weights_.items():
         numeric = np.empty(array.shape)
@@ -62,7 +62,7 @@ def test_slopes_are_those_of_the_loss():
             array[place] = value - step
             numeric[place] = (above - loss()) / (2 * step)
             array[place] = value
-        np.testing.assert_allclose(slopes[name], numeric, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(gradients[name], numeric, atol=1e-5, err_msg=name)
 
 
 def test_answers_do_not_depend_on_the_other_rows(fitted):

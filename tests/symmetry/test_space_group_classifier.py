@@ -28,7 +28,7 @@ from crystalml.crystallography import (
 )
 from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import InvalidInputError, SchemaError
-from crystalml.symmetry._space_groups._entries import hexagonal_axes
+from crystalml.symmetry._input_tables import hexagonal_axes
 
 pytest.importorskip("lightgbm")
 

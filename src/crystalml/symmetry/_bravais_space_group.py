@@ -5,11 +5,13 @@ from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
+    check_is_fitted,
     column_or_1d,
     validate_data,
 )
@@ -18,6 +20,7 @@ from crystalml._typing import (
     ArrayLike,
     CrossValidation,
     Estimator,
+    FloatArray,
     MatrixLike,
     NDArray,
     Progress,
@@ -29,20 +32,29 @@ from crystalml._validation import (
     StrOptions,
     check_parameters,
     check_sample_weight,
+    group_codes,
+    private_random_state,
 )
+from crystalml.exceptions import InvalidInputError, SpaceGroupError
+from crystalml.model_selection._folds import take_rows
 from crystalml.symmetry._inner_estimators import (
+    aligned_probabilities,
     check_classifier,
     checked_rows,
 )
 from crystalml.symmetry._labels import (
-    group_codes,
     lattices_of_classes,
+    spacegroup_numbers,
     weights_of_labels,
 )
-from crystalml.symmetry._second_stages import SECOND_STAGES
-from crystalml.symmetry._stage_fitting import StageFitter, study_net
-from crystalml.symmetry._two_stage_answers import TwoStageAnswers
-from crystalml.symmetry._two_stages import LabelHierarchy
+from crystalml.symmetry._ranking import Allowed, allowed_numbers, rank_table
+from crystalml.symmetry._stages import (
+    SECOND_STAGES,
+    LabelHierarchy,
+    StageFitter,
+    most_probable,
+    study_net,
+)
 
 _CONSTRAINTS = {
     "bravais_estimator": [HasMethods(["fit"]), None],
@@ -60,7 +72,7 @@ _CONSTRAINTS = {
 }
 
 
-class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimator):
+class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
     """Space groups in two stages, with any classifiers inside: the lattice, then the group.
 
     The first stage gives P(b | x), the probability of each Bravais lattice b; the second gives
@@ -88,7 +100,7 @@ class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimato
         returns what is used in published work instead: for ``second_stage="soft"`` the answer of
         the second stage as it is, else P(g | x, b) of the most probable lattice alone.
     second_stage : {"soft", "one_hot", "per_bravais"}, default="soft"
-        What the second stage knows of the lattice (see Notes).
+        How the second stage takes the lattice into account (see Notes).
 
         - ``"soft"``: one model of the descriptors and P(b | x) of all lattices;
         - ``"one_hot"``: one model of the descriptors and a mark at the lattice;
@@ -242,14 +254,20 @@ class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimato
         """
         name = type(self).__name__
         check_parameters(self, _CONSTRAINTS)
+        # Estimators without probabilities are refused before the rows are looked at.
         stages, seeds = self._stages()
+        # X has a check of its own, which leaves tables as they are for the inner estimators.
         y = column_or_1d(validate_data(self, y=y), warn=True)
         check_classification_targets(y)
         X = checked_rows(self, X, reset=True)
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X, caller=name)
-        groups = group_codes(groups, X, caller=name)
+        if groups is not None:
+            check_consistent_length(X, groups)
+            groups = group_codes(groups, caller=name)
         labels, lattices = self._learn_labels(y, weight)
+        # Weights of space groups are weights of rows. Balanced ones depend on the labels of a
+        # stage, and are left to the fitter.
         if isinstance(self.class_weight, dict):
             of_row = weights_of_labels(self.class_weight, self.classes_)[labels]
             weight = of_row if weight is None else of_row * weight
@@ -266,17 +284,135 @@ class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimato
         known = self._fit_first_stage(fitter, inner, X, lattices)
         oversample = self.oversample in ("space_group", "both")
         inner = fitter.inner(stages[1], oversample=oversample, seed=seeds[1])
+        # Labels of too few rows are not learned: the hierarchy gives them their frequency.
         self._second_stage.fit(fitter, inner, X, y, ~self._hierarchy.is_rare[labels], known)
         self.space_group_estimator_ = self._second_stage.estimator
         return self
 
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
+        """Return the most probable label of each row.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        most = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most]
+
+    def predict_proba(self, X: MatrixLike) -> FloatArray:
+        """Return the probability of each label.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``; rows sum to 1.
+        """
+        check_is_fitted(self)
+        X = checked_rows(self, X, reset=False)
+        of_lattices = aligned_probabilities(self.bravais_estimator_, X, self.bravais_classes_)
+        if self._second_stage.needs_out_of_fold and not self.consistent:
+            # This answer is used as it is, even where it disagrees with the first stage.
+            return self._hierarchy.marginal(self._second_stage.answer(X, of_lattices))
+        if not self.consistent:
+            # As in published work, only the most probable lattice counts.
+            of_lattices = most_probable(of_lattices)
+        return self._hierarchy.joint(of_lattices, self._second_stage.answer(X, of_lattices))
+
+    def predict_bravais(self, X: MatrixLike) -> NDArray[Any]:
+        """Return the most probable Bravais lattice of each row, by the first stage.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        most = self.predict_bravais_proba(X).argmax(axis=1)
+        return self.bravais_classes_[most]
+
+    def predict_bravais_proba(self, X: MatrixLike) -> FloatArray:
+        """Return the probability of each Bravais lattice, by the first stage.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_bravais)
+            Columns in the order of ``bravais_classes_``; rows sum to 1. With
+            ``consistent=True`` they are the sums of `predict_proba` over each lattice.
+        """
+        check_is_fitted(self)
+        X = checked_rows(self, X, reset=False)
+        return aligned_probabilities(self.bravais_estimator_, X, self.bravais_classes_)
+
+    def rank(self, X: MatrixLike, k: int = 5, allowed: Allowed = None) -> pd.DataFrame:
+        """List the most probable space groups of each row in one table.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Descriptors.
+        k : int, default=5
+            Space groups to list for each row.
+        allowed : None, str, int or iterable, default=None
+            What is known from elsewhere; other space groups are excluded and the
+            probabilities of those that stay made to sum to one. A Bravais lattice
+            (``"oI"``), a crystal system (``"tetragonal"``), an extinction symbol
+            (``"extinction:P n a -"``, with the Laue class where it is ambiguous, or the symbol
+            of any group with these absences), a space group by symbol (``"P n a 21"``) or number,
+            or a list of these for what any of them allows.
+
+        Returns
+        -------
+        DataFrame
+            ``row`` (index label, or position), ``rank`` (from 1), ``spacegroup_number``,
+            ``spacegroup_hm``, ``probability`` and ``crystal_system``; `k` lines for each row,
+            fewer where `allowed` has fewer of the groups that were learned. Where the model
+            gives nothing to any group allowed, the frequencies of the Bravais lattices in `fit`
+            stand for those of the first stage.
+
+        Raises
+        ------
+        InvalidInputError
+            If `allowed` is not understood or has no group that was learned, `k` is not a whole
+            number >= 1, or the labels of `fit` are no space-group numbers.
+        """
+        check_is_fitted(self)
+        caller = f"{type(self).__name__}.rank"
+        try:
+            numbers = spacegroup_numbers(self.classes_)
+        except SpaceGroupError as error:
+            raise InvalidInputError(f"{caller}: {error}; use predict_proba instead.") from None
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        X = checked_rows(self, X, reset=False)
+        probabilities = self.predict_proba(X)
+        # The first stage may give nothing to any of the lattices that are allowed.
+        inside = np.isin(numbers, allowed_numbers(allowed, caller=caller))
+        unforeseen = np.flatnonzero(~probabilities[:, inside].any(axis=1))
+        if len(unforeseen) and inside.any():
+            probabilities[unforeseen] = self._by_lattice_frequency(take_rows(X, unforeseen))
+        return rank_table(probabilities, numbers, k, allowed, index, caller=caller)
+
     def _stages(self):
-        """Return the estimator of each stage, the default nets seeded, and a seed for each."""
-        random_state = self.random_state
-        if not isinstance(random_state, np.random.RandomState):
-            # None starts a generator of our own, not the global one.
-            random_state = np.random.RandomState(random_state)
-        seeds = random_state.randint(np.iinfo(np.int32).max, size=2)
+        """Return the estimator of each stage (default nets seeded), and a seed for each."""
+        # One for each stage, or both would repeat the same rows where they oversample.
+        seeds = private_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
         chosen = []
         for parameter, seed in zip(
             ("bravais_estimator", "space_group_estimator"), seeds, strict=True
@@ -306,8 +442,17 @@ class BravaisSpaceGroupClassifier(TwoStageAnswers, ClassifierMixin, BaseEstimato
         fitted = fitter.fit_parts(inner, X, names, [every], "Bravais lattice")
         (self.bravais_estimator_,) = fitted
         if self._second_stage.needs_out_of_fold:
+            # Answers to rows that the model has seen are too sure to be learned from.
             return fitter.out_of_fold(inner, X, names, self.bravais_classes_, self.cv)
         return np.eye(len(self.bravais_classes_))[lattices]
+
+    def _by_lattice_frequency(self, X):
+        """Return P(g | x) with the frequencies of the lattices for P(b | x)."""
+        asked = frequency = np.tile(self._hierarchy.lattice_frequency, (X.shape[0], 1))
+        if self._second_stage.needs_out_of_fold:
+            # This stage has lattice probabilities among its descriptors: those of the row.
+            asked = self.predict_bravais_proba(X)
+        return self._hierarchy.joint(frequency, self._second_stage.answer(X, asked))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -13,8 +13,8 @@ from crystalml.exceptions import InvalidInputError
 from crystalml.symmetry._cell_contents import likely_contents
 from crystalml.symmetry._cell_model import CellModel, Crystals
 from crystalml.symmetry._cell_ranking import answers, listed, ranked_symmetries
-from crystalml.symmetry._cell_table import lattices_of_metric, read_cells, read_crystals
 from crystalml.symmetry._conventional_cells import conventional_cells
+from crystalml.symmetry._input_tables import lattices_of_metric, read_cells, read_crystals
 from crystalml.symmetry._isostructural_neighbours import Compounds
 from crystalml.symmetry._symmetry_guess import SymmetryGuess
 

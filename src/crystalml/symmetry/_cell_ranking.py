@@ -7,7 +7,7 @@ from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import BRAVAIS_LATTICES, bravais_lattice, spacegroup_symbol
 from crystalml.exceptions import InvalidInputError
 from crystalml.symmetry._cell_shapes import lattice_codes
-from crystalml.symmetry._cell_table import take_rows
+from crystalml.symmetry._input_tables import take_rows
 
 _NUMBERS = np.arange(1, 231)
 

@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_objec
 from sklearn.utils.validation import validate_data
 
 from crystalml.exceptions import InvalidInputError
+from crystalml.model_selection._folds import take_rows
 
 
 def check_classifier(estimator, *, caller, parameter):
@@ -42,7 +43,7 @@ def checked_rows(estimator, X, *, reset):
 
 
 class InnerClassifier(ClassifierMixin, BaseEstimator):
-    """Fits an estimator with what it takes of weights and groups, whatever the labels.
+    """Fits an estimator to any labels, with weights and groups as far as it takes them.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ class InnerClassifier(ClassifierMixin, BaseEstimator):
         return aligned_probabilities(self.estimator_, X, self.classes_)
 
     def fitted_on(self, X, y, **metadata):
-        """Return the estimator, fitted, without what is around it."""
+        """Return the fitted estimator, without the wrapper."""
         return clone(self).fit(X, y, **metadata).estimator_
 
 
@@ -103,6 +104,7 @@ def aligned_probabilities(estimator, X, classes):
     """Return ``predict_proba`` with a column for each of `classes`, and rows that sum to one."""
     found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     aligned = np.zeros((len(found), len(classes)))
+    # Labels that the estimator has not seen keep a probability of zero.
     aligned[:, pd.Index(classes).get_indexer(estimator.classes_)] = found
     # Inner estimators may compute in single precision.
     return aligned / aligned.sum(axis=1, keepdims=True)
@@ -115,12 +117,8 @@ def join_columns(X, values, names):
         return pd.concat([X, added], axis=1)
     if scipy.sparse.issparse(X):
         return scipy.sparse.hstack([X, scipy.sparse.csr_matrix(values)], format="csr")
+    # A matrix of single precision stays one: doubling it may not fit into memory.
     return np.hstack([X, values.astype(X.dtype if X.dtype.kind == "f" else np.float64)])
-
-
-def take_rows(X, rows):
-    """Rows of an array, a sparse matrix or a DataFrame."""
-    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
 def _rows_of(rows, X, *columns):
@@ -138,7 +136,7 @@ def _balanced_rows(y, seed):
 
 
 def _fit_metadata(estimator, sample_weight, groups, caller):
-    """Arguments of ``estimator.fit``: what it takes of the weights and the groups, by its name."""
+    """Return the weights and groups that ``estimator.fit`` takes, by the names that it uses."""
     metadata = {}
     if sample_weight is not None:
         name = _argument_name(estimator, "sample_weight")

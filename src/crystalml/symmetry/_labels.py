@@ -1,25 +1,10 @@
-"""What labels say: space-group numbers, Bravais lattices, groups of rows, weights."""
+"""What labels say: space-group numbers, Bravais lattices, weights."""
 
 import numpy as np
-import pandas as pd
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from crystalml.crystallography import bravais_lattice
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
-
-
-def group_codes(groups, X, *, caller):
-    """Return the group of each row as a number, or None if there are none."""
-    if groups is None:
-        return None
-    check_consistent_length(X, groups)
-    codes, _ = pd.factorize(np.asarray(groups))
-    if (codes < 0).any():
-        raise InvalidInputError(
-            f"{caller}: groups has {(codes < 0).sum()} missing labels (first: row "
-            f"{codes.argmin()}). Give every row a group, its own if it stands alone."
-        )
-    return codes
 
 
 def weights_of_labels(class_weight, classes):
@@ -45,7 +30,9 @@ def spacegroup_numbers(classes):
 def _as_number(label):
     """Return a label as an integer, 0 if it is none."""
     if isinstance(label, str):
+        # int() would take signs, spaces and the digits of other scripts, too.
         return int(label) if label.isdecimal() and label.isascii() else 0
+    # In Python, True is an integer.
     is_integral = isinstance(label, (int, float)) and not isinstance(label, bool)
     return int(label) if is_integral and float(label).is_integer() else 0
 

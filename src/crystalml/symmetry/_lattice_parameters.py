@@ -24,13 +24,13 @@ from crystalml.symmetry._cell_answers import CellAnswers
 from crystalml.symmetry._cell_contents import contents_of_cells
 from crystalml.symmetry._cell_model import CellModel, Crystals
 from crystalml.symmetry._cell_shapes import cells_to_shapes, constrain
-from crystalml.symmetry._cell_table import (
+from crystalml.symmetry._conventional_cells import conventional_cells
+from crystalml.symmetry._input_tables import (
     lattices_of_metric,
     read_cells,
     read_crystals,
     take_rows,
 )
-from crystalml.symmetry._conventional_cells import conventional_cells
 from crystalml.symmetry._isostructural_neighbours import Compounds
 from crystalml.symmetry._symmetry_guess import SymmetryGuess
 

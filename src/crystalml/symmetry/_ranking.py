@@ -1,6 +1,6 @@
-"""Ranked tables of space groups, and the restriction to those that are allowed."""
+"""Tables of ranked space groups: restricted, weighed by outside evidence, and explained."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from crystalml.crystallography import (
     spacegroups_of_extinction_symbol,
 )
 from crystalml.exceptions import InvalidInputError, SpaceGroupError
+from crystalml.symmetry._labels import spacegroup_numbers
 
 EXTINCTION = "extinction:"
 # What `allowed_numbers` understands.
@@ -107,7 +108,7 @@ def _extinction_numbers(entry, caller):
 
 
 def restrict_probabilities(probabilities, classes, allowed, *, caller="rank"):
-    """Set what is not allowed to zero and let each row sum to one again.
+    """Set the groups that are not allowed to zero and scale each row to a sum of one.
 
     Parameters
     ----------
@@ -182,6 +183,7 @@ def rank_table(probabilities, classes, k=5, allowed=None, index=None, *, caller=
         raise InvalidInputError(f"{caller}: k must be a whole number >= 1, got {k!r}.")
     classes = np.asarray(classes, dtype=np.int64)
     share = restrict_probabilities(probabilities, classes, allowed, caller=caller)
+    # Groups that are not allowed are left out of the list.
     columns = np.flatnonzero(np.isin(classes, allowed_numbers(allowed, caller=caller)))
     share, numbers = share[:, columns], classes[columns]
     k = min(int(k), len(columns))
@@ -197,5 +199,157 @@ def rank_table(probabilities, classes, k=5, allowed=None, index=None, *, caller=
             "spacegroup_hm": spacegroup_symbol(listed),
             "probability": np.take_along_axis(share, best, axis=1).ravel(),
             "crystal_system": crystal_system(listed),
+        }
+    )
+
+
+def with_log_likelihood(probabilities, numbers, log_likelihood, *, caller):
+    """Multiply outside evidence in.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_groups)
+        Zero for groups that are not allowed.
+    numbers : ndarray of int of shape (n_groups,)
+        Space group of each column.
+    log_likelihood : mapping, Series, DataFrame or array
+        As in `SpaceGroupClassifier.rank`.
+    caller : str
+        Who asks, for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If the evidence has another shape, is not a logarithm, or excludes everything.
+    """
+    evidence = _aligned(log_likelihood, numbers, probabilities.shape, caller)
+    if np.isnan(evidence).any() or (evidence == np.inf).any():
+        raise InvalidInputError(
+            f"{caller}: log_likelihood holds NaN or infinity; give finite logarithms, or -inf "
+            "for what is impossible."
+        )
+    # The logarithm of zero, -inf, keeps what is not allowed at zero.
+    with np.errstate(divide="ignore"):
+        joint = np.log(probabilities) + evidence
+    top = joint.max(axis=1, keepdims=True)
+    if np.isinf(top).any():
+        row = int(np.flatnonzero(np.isinf(top[:, 0]))[0])
+        raise InvalidInputError(
+            f"{caller}: log_likelihood excludes every space group that was learned and is allowed "
+            f"(first: row {row}). Leave some evidence uncertain, or fit on data with other groups."
+        )
+    # Without the largest, the exponentials of all groups could underflow to zero.
+    joint = np.exp(joint - top)
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def _aligned(log_likelihood, numbers, shape, caller):
+    """Bring evidence into the order of the columns; groups that are not named are impossible."""
+    if isinstance(log_likelihood, (Mapping, pd.Series)):
+        evidence = _named(dict(log_likelihood), numbers, caller)
+        return np.broadcast_to(evidence, shape)
+    if isinstance(log_likelihood, pd.DataFrame):
+        columns = {name: log_likelihood[name].to_numpy() for name in log_likelihood.columns}
+        evidence = _named(columns, numbers, caller, n_rows=len(log_likelihood))
+    else:
+        evidence = _as_floats(log_likelihood, caller)
+    if evidence.shape != shape:
+        raise InvalidInputError(
+            f"{caller}: log_likelihood has shape {evidence.shape}; give {shape}, or a dict from "
+            "space-group numbers to logarithms."
+        )
+    return evidence
+
+
+def _named(evidence, numbers, caller, n_rows=None):
+    """Put evidence by name of the space group into the order of `numbers`."""
+    try:
+        names = spacegroup_numbers(list(evidence)).tolist()
+    except SpaceGroupError as error:
+        raise InvalidInputError(
+            f"{caller}: log_likelihood: {error}. Name groups by their numbers."
+        ) from None
+    found = np.full((len(numbers),) if n_rows is None else (n_rows, len(numbers)), -np.inf)
+    for name, values in zip(names, evidence.values(), strict=True):
+        # A group that was not learned has no column, and is passed over.
+        found[..., numbers == name] = _as_floats(values, caller)[..., None]
+    return found
+
+
+def _as_floats(values, caller):
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            f"{caller}: log_likelihood has values that are not numbers; give natural logarithms."
+        ) from None
+
+
+def evidence_table(found, log_prior, numbers, k, index, *, caller):
+    """List the most probable groups of each row with the evidence for each.
+
+    Parameters
+    ----------
+    found : Assessment
+        Answers to n rows.
+    log_prior : ndarray of shape (n_groups,)
+        Logarithm of the frequency of each group.
+    numbers : ndarray of int of shape (n_groups,)
+        Space group of each column.
+    k : int
+        Groups per row.
+    index : sequence of length n
+        Names of the rows.
+    caller : str
+        Who asks, for messages.
+    """
+    table = rank_table(found.probabilities, numbers, k, index=index, caller=caller)
+    n_rows = len(found.probabilities)
+    # The table has equally many lines for each row.
+    rows = np.repeat(np.arange(n_rows), len(table) // max(n_rows, 1))
+    # Labels may be text, whose order is not that of the numbers.
+    order = np.argsort(numbers)
+    columns = order[np.searchsorted(numbers, table["spacegroup_number"], sorter=order)]
+    # Rows without neighbours have no votes to share.
+    votes = found.votes.sums
+    total = votes.sum(axis=1)[rows]
+    table["frequency"] = np.exp(log_prior)[columns]
+    table["by_forest"] = found.forest[rows, columns]
+    table["share_of_votes"] = np.divide(
+        votes[rows, columns], total, out=np.zeros(len(rows)), where=total > 0
+    )
+    compatibility = found.compatibility
+    if found.rows.lattices is not None:
+        strains = found.rows.lattices.metric_strains
+        table["metric_strain"] = strains[rows, compatibility.groups.family[columns]]
+    if "feasible" in compatibility.tables:
+        table["feasible_units"] = compatibility.tables["feasible"][rows, columns]
+    return table
+
+
+def neighbour_table(found, entries, n_neighbours, index):
+    """List the known crystals most likely to have the same group as each row."""
+    pairs = pd.DataFrame(
+        {
+            "position": found.pairs.query,
+            "known": found.pairs.reference,
+            "probability": found.pair_probabilities,
+        }
+    )
+    # A crystal may be met both by its stoichiometry and by its lattice.
+    pairs = pairs.sort_values(["position", "probability"], ascending=[True, False], kind="stable")
+    pairs = pairs.drop_duplicates(["position", "known"]).groupby("position").head(n_neighbours)
+    known = entries.iloc[pairs["known"].to_numpy()].reset_index(drop=True)
+    known.insert(0, "row", index.to_numpy()[pairs["position"].to_numpy()])
+    known["probability"] = pairs["probability"].to_numpy()
+    return known
+
+
+def unfamiliarity_table(found):
+    """List how similar the nearest known crystals are, and how many share the stoichiometry."""
+    return pd.DataFrame(
+        {
+            "best_likeness": found.votes.best.max(axis=1),
+            "n_same_stoichiometry": found.votes.n_same_stoichiometry.astype(int),
         }
     )

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from crystalml.symmetry._cell_table import read_crystals
+from crystalml.symmetry._input_tables import read_crystals
 from crystalml.symmetry._isostructural_neighbours import Compounds, IsostructuralNeighbours
 from crystalml.symmetry._similar_compositions import SimilarCompositions
 

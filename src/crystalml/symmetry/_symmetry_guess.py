@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from crystalml.crystallography import BRAVAIS_LATTICES
 from crystalml.exceptions import InvalidInputError
 from crystalml.symmetry._cell_ranking import group_probabilities
-from crystalml.symmetry._cell_table import read_crystals
+from crystalml.symmetry._input_tables import read_crystals
 from crystalml.symmetry._space_group_votes import SpaceGroupVotes
 
 

@@ -1,8 +1,8 @@
-"""What a table says of crystals whose space groups are to be told: formulas, cells, atoms."""
+"""Read input tables: formulas, cells, atoms in the cell, lattices and space groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,14 @@ from scipy import sparse
 from crystalml._schema import CELL_COLUMNS, CELL_SU_COLUMNS
 from crystalml._validation import as_pandas, warn
 from crystalml.crystallography import (
+    BRAVAIS_LATTICES,
+    FormulaTable,
+    bravais_lattice,
     cell_problems,
     cell_volume,
+    chemical_system,
     conventional_cell,
+    metric_symmetry,
     parse_formulas,
     validate_cells,
 )
@@ -27,7 +32,8 @@ from crystalml.exceptions import (
     InvalidInputError,
     SchemaError,
 )
-from crystalml.symmetry._cell_table import atoms_in_cells, number_column
+from crystalml.model_selection import duplicate_groups
+from crystalml.symmetry._cell_shapes import lattice_codes
 from crystalml.symmetry._implausible_cells import (
     complaint_about_cells,
     doubts_about_cells,
@@ -38,6 +44,12 @@ COMPOSITION, CELL, ATOMS = "composition", "cell", "atoms"
 ATOM_COLUMNS = ("n_atoms", "formula_units")
 # Rhombohedral axes are recognised within these limits: relative, and degrees.
 _EQUAL_LENGTHS, _EQUAL_ANGLES = 2e-3, 0.1
+# From high to low, the Bravais lattices that six numbers alone can tell.
+_METRIC_LATTICES = ("cP", "hP", "tP", "hR", "oP", "mP", "aP")
+_LENGTH_TOLERANCE, _ANGLE_TOLERANCE = 1e-3, 0.05
+# Lattices whose lengths differ by less are taken for one compound where no formula tells; more
+# would join most cubic cells into a single chain.
+_SAME_LENGTHS = 2e-4
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Entries:
     cells_su: np.ndarray | None
     """Standard uncertainties of the cells, 0 where unknown; None if no column gives any."""
     n_atoms: np.ndarray | None
-    """Atoms in the cell, NaN where unknown; None if nothing is said of them."""
+    """Atoms in the cell, NaN where unknown; None if no column has them."""
     index: pd.Index
     """Names of the rows."""
 
@@ -68,14 +80,15 @@ class Entries:
 
         Where no such cell is possible, the cell stays as it is.
         """
-        known: Any = self.cells  # who has s.u. has cells
-        cells = known + draw * self.cells_su
+        if self.cells is None or self.cells_su is None:
+            return self
+        cells = self.cells + draw * self.cells_su
         cells = validate_cells(cells, caller="Entries", on_error="nan")
-        return replace(self, cells=np.where(np.isnan(cells), known, cells))
+        return replace(self, cells=np.where(np.isnan(cells), self.cells, cells))
 
 
 def as_table(X, parts, *, caller):
-    """Make a DataFrame, with the columns that a classifier with these `parts` needs, of what came.
+    """Return the input as a DataFrame that has the columns a classifier with these `parts` needs.
 
     Parameters
     ----------
@@ -94,9 +107,11 @@ def as_table(X, parts, *, caller):
     """
     X = as_pandas(X)
     if isinstance(X, Mapping):
+        # A dict of columns is a table, a dict of single values is a row.
         X = pd.DataFrame(X if any(np.ndim(value) for value in X.values()) else [X])
     elif _are_rows(X):
         X = pd.DataFrame(list(X))
+    # Where only formulas are looked at, their column may have any name.
     if isinstance(X, pd.DataFrame) and (parts != {COMPOSITION} or "formula" in X.columns):
         table = X
     elif parts == {COMPOSITION}:
@@ -111,17 +126,16 @@ def as_table(X, parts, *, caller):
 
 
 def _are_rows(X):
-    """Whether these are dicts from column names to values, and not formulas as dicts."""
+    """Whether these are rows as dicts (from column to value), not formulas as dicts."""
     names = {"formula", *CELL_COLUMNS}
     is_list = isinstance(X, (list, tuple)) and len(X) > 0
     return is_list and all(isinstance(row, Mapping) and names & set(row) for row in X)
 
 
 def warn_of_ignored_atoms(X, parts, *, caller):
-    """Say that the atoms in the cell were typed for a classifier that does not look at them.
+    """Warn that the atoms in the cell were typed for a classifier that does not use them.
 
-    Tables are passed over: those of readers and data sets always have these columns, and to say
-    each time that they are not used would tell nobody anything.
+    Tables give no warning: those of readers and data sets always have these columns.
     """
     rows = [X] if isinstance(X, Mapping) else X
     if ATOMS in parts or not _are_rows(rows):
@@ -149,6 +163,7 @@ def _from_array(X, parts, caller):
     """Name the columns of an array."""
     names = needed_columns(parts)
     array = np.asarray(X, dtype=object) if isinstance(X, (list, tuple, np.ndarray)) else None
+    # An empty list is a table without rows.
     if array is not None and array.shape == (0,):
         array = array.reshape(0, len(names))
     if array is None or array.ndim != 2 or array.shape[1] != len(names):
@@ -161,13 +176,14 @@ def _from_array(X, parts, caller):
 
 
 def needed_columns(parts):
-    """Name the columns that are needed; of those that tell the atoms the first."""
+    """Return the names of the columns that are needed; for the atoms, the first of two."""
     names = ["formula"] if COMPOSITION in parts else []
     names += list(CELL_COLUMNS) if CELL in parts else []
     return names + ([ATOM_COLUMNS[0]] if ATOMS in parts else [])
 
 
 def _check_columns(table, parts, caller):
+    # Tables of readers have dozens of columns; the first tell which table it is.
     has = ", ".join(map(str, table.columns[:12]))
     missing = [name for name in needed_columns(parts - {ATOMS}) if name not in table.columns]
     if missing:
@@ -215,12 +231,14 @@ def read_entries(table, parts, *, setting="conventional", doubts=False, caller):
         amounts = formulas.amounts
     if CELL in parts:
         given = _given_cells(table, caller)
+        # Checked before they are changed, so that a message shows the user's numbers.
         _check_cells(given, caller)
         if doubts:
             _warn_of_implausible_cells(table, given, amounts, caller)
-        cells, n_points, is_new = _settle(given, setting)
-        cells_su = _carried(_uncertainties(table, caller), given, cells, is_new)
+        cells, n_points, is_new = _conventional(given, setting)
+        cells_su = _su_of_axes(_uncertainties(table, caller), given, cells, is_new)
     if ATOMS in parts:
+        # The atoms were counted in the cell as it was given.
         n_atoms = atoms_in_cells(table, formulas, caller) * n_points
     return Entries(amounts, cells, cells_su, n_atoms, table.index)
 
@@ -285,6 +303,7 @@ def _warn_of_implausible_cells(table, cells, amounts, caller):
 def _formulas(table, caller):
     """Parse the formulas, all of which must be readable."""
     written = as_list(table[["formula"]])
+    # Reported rather than raised, so that the message can count all of them.
     formulas = parse_formulas(written, on_error="report")
     missing = [row for row, formula in enumerate(written) if formula is None]
     if missing:
@@ -307,6 +326,7 @@ def _uncertainties(table, caller):
     known = [name for name in CELL_SU_COLUMNS if name in table.columns]
     su = np.zeros((len(table), 6))
     for name in known:
+        # Infinity stays, to be refused below.
         values = np.nan_to_num(number_column(table, name, caller), nan=0.0, posinf=np.inf)
         wrong = (values < 0) | np.isinf(values)
         if wrong.any():
@@ -319,18 +339,19 @@ def _uncertainties(table, caller):
     return su if su.any() else None
 
 
-def _settle(cells, setting):
+def _conventional(cells, setting):
     """Return conventional cells, how many times larger they are, and which are on other axes."""
     if setting == "primitive":
         found, _ = conventional_cell(cells)
+        # Lattice points in the conventional cell: 1, 2, 3 or 4.
         n_points = np.rint(cell_volume(found) / cell_volume(cells))
         return found, n_points, np.ones(len(cells), dtype=bool)
     found, turned = hexagonal_axes(cells)
     return found, np.where(turned, 3.0, 1.0), turned
 
 
-def _carried(su, given, cells, is_new):
-    """Give axes that are not those of the table the mean s.u. of these, relative to the length."""
+def _su_of_axes(su, given, cells, is_new):
+    """Give new axes the mean s.u. of those in the table, relative to the length."""
     if su is None or not is_new.any():
         return su
     relative = (su[:, :3] / given[:, :3]).mean(axis=1, keepdims=True)
@@ -339,12 +360,12 @@ def _carried(su, given, cells, is_new):
 
 
 def hexagonal_axes(cells):
-    """Turn cells on rhombohedral axes into hexagonal ones; tell which rows those were.
+    """Turn cells on rhombohedral axes into hexagonal ones; also return which rows those were.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from crystalml.symmetry._space_groups._entries import hexagonal_axes
+    >>> from crystalml.symmetry._input_tables import hexagonal_axes
     >>> cells, turned = hexagonal_axes(np.array([[5.0, 5.0, 5.0, 55.0, 55.0, 55.0]]))
     >>> cells.round(3).tolist(), turned.tolist()
     ([[4.617, 4.617, 12.69, 90.0, 90.0, 120.0]], [True])
@@ -353,6 +374,7 @@ def hexagonal_axes(cells):
     length, angle = lengths.mean(axis=1), angles.mean(axis=1)
     turned = (np.abs(lengths / length[:, None] - 1) < _EQUAL_LENGTHS).all(axis=1)
     turned &= (np.abs(angles - angle[:, None]) < _EQUAL_ANGLES).all(axis=1)
+    # A cube is on rhombohedral axes as well, and stays.
     turned &= np.abs(angle - 90.0) > 5 * _EQUAL_ANGLES
     if not turned.any():
         return cells, turned
@@ -362,3 +384,161 @@ def hexagonal_axes(cells):
         [a, a, c, *(np.full(turned.sum(), value) for value in (90.0, 90.0, 120.0))]
     )
     return cells, turned
+
+
+def natural_groups(table, cells):
+    """Group rows that would give one another away across a split.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a column ``formula``, used or not, rows of one chemical system are a group.
+    cells : ndarray of shape (n, 6) or None
+        Without it, rows of equal lattice are one.
+
+    Returns
+    -------
+    object array of shape (n,)
+        Rows whose formula cannot be read are groups of their own.
+    """
+    if "formula" not in table.columns:
+        # With the same formula everywhere, the lattices alone decide.
+        return duplicate_groups(["H"] * len(cells), cells, length_tolerance=_SAME_LENGTHS)
+    formulas = table["formula"].tolist()
+    errors = parse_formulas(formulas, on_error="report").errors
+    readable = np.flatnonzero([error is None for error in errors])
+    groups = np.array([f"row {row}" for row in range(len(formulas))], dtype=object)
+    groups[readable] = chemical_system([formulas[row] for row in readable])
+    return groups
+
+
+class CrystalRows(NamedTuple):
+    """Rows of a table, each column as far as it is known."""
+
+    formulas: list
+    table: FormulaTable
+    lattices: np.ndarray  # codes of the Bravais lattices, -1 where unknown
+    numbers: np.ndarray  # space groups, 0 where unknown
+    n_atoms: np.ndarray  # in the cell, NaN where unknown
+
+
+def read_crystals(X, *, caller):
+    """Read formulas and, where a DataFrame has them, lattices, space groups and atoms.
+
+    Raises
+    ------
+    SchemaError
+        If no column holds formulas.
+    FormulaError
+        If a formula is missing or cannot be read.
+    InvalidInputError
+        If a Bravais lattice, space group or number of atoms is none, or two of them disagree.
+    """
+    X = as_pandas(X)
+    formulas = as_list(one_column(X, caller=caller))
+    table = parse_formulas(formulas)
+    columns = X if hasattr(X, "columns") else pd.DataFrame(index=range(len(formulas)))
+    numbers = _numbers(columns, caller)
+    lattices = _lattices(columns, numbers, caller)
+    return CrystalRows(formulas, table, lattices, numbers, atoms_in_cells(columns, table, caller))
+
+
+def read_cells(y, *, caller):
+    """Return cells of shape (n, 6) from an array, or from the columns of a table."""
+    y = as_pandas(y)
+    columns = getattr(y, "columns", ())
+    if set(CELL_COLUMNS) <= set(columns):
+        y = y[list(CELL_COLUMNS)]
+    cells = np.asarray(y, dtype=float)
+    if cells.ndim != 2 or cells.shape[1] != len(CELL_COLUMNS):
+        raise InvalidInputError(
+            f"{caller}: y has shape {cells.shape}; give the cells, six columns "
+            f"{', '.join(CELL_COLUMNS)} (Å, degrees)."
+        )
+    return validate_cells(cells, caller=caller)
+
+
+def take_rows(table, rows):
+    """Return some rows of a table of formulas."""
+    parts = (table.amounts, table.errors, table.has_deuterium)
+    return FormulaTable(table.elements, *(part[rows] for part in parts))
+
+
+def lattices_of_metric(cells):
+    """Codes of the primitive lattices (or hR, of a rhombohedral cell) that cells have."""
+    allowed = metric_symmetry(
+        cells, length_tolerance=_LENGTH_TOLERANCE, angle_tolerance=_ANGLE_TOLERANCE
+    )
+    codes = lattice_codes(_METRIC_LATTICES)
+    return codes[np.argmax(allowed[:, codes], axis=1)]
+
+
+def _numbers(columns, caller):
+    """Return the column of space groups, 0 where there is none."""
+    numbers = number_column(columns, "spacegroup_number", caller)
+    wrong = ~np.isnan(numbers) & ~np.isin(numbers, np.arange(1, 231))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InvalidInputError(
+            f"{caller}: column 'spacegroup_number' has {float(numbers[row])!r} in row {row}; give "
+            "whole numbers from 1 to 230, or leave unknown ones missing."
+        )
+    return np.nan_to_num(numbers).astype(np.int64)
+
+
+def _lattices(columns, numbers, caller):
+    """Return the codes of the Bravais lattices that are given, or follow from the groups."""
+    # A space group tells its lattice; a column of lattices is for rows without a group, and must
+    # not contradict it elsewhere.
+    followed = np.full(len(numbers), -1)
+    known = numbers > 0
+    followed[known] = lattice_codes(bravais_lattice(numbers[known]))
+    if "bravais_lattice" not in columns:
+        return followed
+    values = columns["bravais_lattice"].to_numpy(dtype=object)
+    codes = lattice_codes(values)
+    wrong = (codes < 0) & ~pd.isna(values)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InvalidInputError(
+            f"{caller}: column 'bravais_lattice' has {values[row]!r} in row {row}; give one of "
+            f"{', '.join(BRAVAIS_LATTICES)}, or leave unknown ones missing."
+        )
+    differ = (codes >= 0) & (followed >= 0) & (codes != followed)
+    if differ.any():
+        row = int(np.flatnonzero(differ)[0])
+        raise InvalidInputError(
+            f"{caller}: row {row} has the Bravais lattice {values[row]!r} and the space group "
+            f"{numbers[row]}, whose lattice is {BRAVAIS_LATTICES[followed[row]]!r}. Drop one."
+        )
+    return np.where(codes >= 0, codes, followed)
+
+
+def atoms_in_cells(columns, table, caller):
+    """Return the atoms in the cell, from their own column or from the formula units."""
+    atoms = number_column(columns, "n_atoms", caller)
+    units = number_column(columns, "formula_units", caller)
+    # Z counts formulas as they are written, reduced or not.
+    atoms = np.where(np.isnan(atoms), units * table.amounts.sum(axis=1), atoms)
+    wrong = (atoms <= 0) | np.isinf(atoms)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InvalidInputError(
+            f"{caller}: row {row} has {float(atoms[row])!r} atoms in the cell; give numbers > 0, "
+            "or leave unknown ones missing."
+        )
+    return atoms
+
+
+def number_column(columns, name, caller):
+    """Return a column as floats, NaN where it is missing; all NaN if there is none."""
+    if name not in columns:
+        return np.full(len(columns), np.nan)
+    try:
+        # Unlike float, Float64 takes every kind of missing value.
+        return columns[name].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            f"{caller}: column {name!r} is of type {columns[name].dtype} and holds what is no "
+            "number. Convert it, or leave unknown ones missing."
+        ) from None

@@ -125,7 +125,7 @@ def test_log_likelihood_and_what_is_allowed(model, rows):
         ({62: -np.inf}, "excludes every space group"),
         ({62: np.nan}, "holds NaN or infinity"),
         ({62: np.inf}, "holds NaN or infinity"),
-        ({62: "likely"}, "holds what is no number"),
+        ({62: "likely"}, "has values that are not numbers"),
         ({"P n m a": 0.0}, "label 'P n m a' is no space-group number .* Name groups by"),
         (np.zeros(3), r"has shape \(3,\); give \(6, "),
         (pd.DataFrame({62: [0.0]}), r"has shape \(1, "),

@@ -29,7 +29,7 @@ _NO_WAY, _NOTHING_USED = 0, 1
 
 
 class WyckoffTable(NamedTuple):
-    """What positions n atoms of one element need, for n up to 600, in each of some groups.
+    """The positions that n atoms of one element need, for n up to 600, in each of some groups.
 
     Rhombohedral groups are on hexagonal axes. With more atoms, whole general positions are taken
     off until 600 or fewer are left.
@@ -94,7 +94,7 @@ class WyckoffTable(NamedTuple):
         )
 
     def feasibility(self, counts, units, weights):
-        """Hold contents of cells against all groups.
+        """Compute in which groups the atoms of each cell find positions.
 
         Parameters
         ----------
@@ -129,12 +129,14 @@ class WyckoffTable(NamedTuple):
         return results
 
     def _place(self, contents):
-        """Hold contents, (n, m), against all groups, all candidates counting alone."""
+        """Compute in which groups contents, (n, m), find positions, each candidate on its own."""
+        # The same few numbers of atoms come up in most cells.
         numbers, where = np.unique(contents, return_inverse=True)
         where = where.reshape(contents.shape)
         orbits_of, fixed_of, demands_of = self._look_up(numbers)
         shape = (len(contents), len(self.numbers))
         orbits, fixed = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        # Elements compete for the same fixed positions, so that they are placed one after another.
         states = np.tile(self.first_states, (len(contents), 1))
         for place in range(contents.shape[1]):
             rows = np.flatnonzero(contents[:, place])
@@ -147,6 +149,7 @@ class WyckoffTable(NamedTuple):
 
     def _look_up(self, numbers):
         """Orbits, fixed positions and demands of numbers of atoms, each (n_numbers, n_groups)."""
+        # A general position can always be occupied once more.
         general = self.general_multiplicity
         n_whole = -np.minimum(LARGEST - numbers[:, None], 0)
         n_whole = -(-n_whole // general)

@@ -1,6 +1,12 @@
 """How many formula units a cell holds, given an estimate from its volume."""
 
+from typing import NamedTuple
+
 import numpy as np
+from sklearn.base import BaseEstimator
+
+from crystalml.symmetry._atomic_volume_model import fit_element_volumes
+from crystalml.symmetry._space_group_model._boosted_trees import grow_boosted_trees
 
 # The mixture that describes errors of the estimates: a normal core, and tails for the rest.
 _FIRST_TAIL_SHARE, _FIRST_TAIL_RATIO = 0.1, 5.0
@@ -16,6 +22,56 @@ _PSEUDOCOUNTS = 40.0
 _DIVISIBILITY = 12
 _FARTHEST = 16  # candidates are sought this far from the estimate, at least
 _LARGEST_LOG = np.log(1e6)
+# In Å^3; no mean over a formula's atoms is taken to be smaller.
+_SMALLEST_VOLUME = 2.0
+# Huber's loss, since some of the reported cells or formulas are wrong.
+_VOLUME_TREES = {
+    "n_rounds": 250,
+    "objective": "huber",
+    "alpha": 0.1,
+    "learning_rate": 0.08,
+    "num_leaves": 31,
+    "min_data_in_leaf": 5,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 127,
+}
+
+
+class FormulaUnits(NamedTuple):
+    """How many formula units n cells hold."""
+
+    log_units: np.ndarray
+    """Logarithm of the number, not rounded, from the volume or from the atoms in the cell."""
+    log_atoms_per_unit: np.ndarray
+    """Logarithm of the atoms of one formula unit."""
+    candidates: np.ndarray
+    """Whole numbers that come into question, most probable first, shape (n, k)."""
+    weights: np.ndarray
+    """Their probabilities, likewise."""
+
+    @property
+    def log_atoms(self):
+        """Logarithm of the number of atoms in the cell."""
+        return self.log_units + self.log_atoms_per_unit
+
+    def columns(self):
+        """Columns for trees."""
+        best = self.candidates[:, 0]
+        log_best = np.log(best)
+        # General positions have multiplicities that 2, 3 or 4 divide.
+        divides = [best % number == 0 for number in (2, 3, 4)]
+        return np.column_stack(
+            [
+                self.log_units,
+                log_best,
+                *divides,
+                self.log_units - log_best,
+                log_best + self.log_atoms_per_unit,
+                self.weights[:, 0],
+            ]
+        )
 
 
 class FormulaUnitPrior:
@@ -163,3 +219,45 @@ def _log_frequencies(units):
     base = shares @ (shapes / shapes.sum(axis=1, keepdims=True))
     frequencies = (counts + _PSEUDOCOUNTS * base) / (counts.sum() + _PSEUDOCOUNTS)
     return np.concatenate([[-np.inf], np.log(frequencies)])
+
+
+class VolumeTrees(BaseEstimator):
+    """Predict the logarithm of the volume per atom.
+
+    The same model as `AtomicVolumeModel`, with trees that are plain arrays and grow in a few
+    seconds, as they are grown once for each fold here.
+
+    Parameters
+    ----------
+    random_state : int, default=0
+        Draws features and rows.
+    n_threads : int, default=None
+        Threads of fitting; None means one.
+    """
+
+    def __init__(self, random_state=0, n_threads=None):
+        self.random_state = random_state
+        self.n_threads = n_threads
+
+    def fit(self, amounts, statistics, volumes):
+        """Fit to amounts (n, 118), statistics of their elements, and volumes per atom in Å^3."""
+        self.element_volumes_ = fit_element_volumes(amounts, volumes, np.ones(len(volumes)))
+        sums = self._log_sums(amounts)
+        self.trees_ = grow_boosted_trees(
+            np.column_stack([statistics, sums]).astype(np.float32),
+            np.log(volumes) - sums,
+            seed=self.random_state,
+            n_threads=self.n_threads,
+            caller=type(self).__name__,
+            **_VOLUME_TREES,
+        )
+        return self
+
+    def predict_log(self, amounts, statistics):
+        """Return the natural logarithm of the volume per atom in Å^3."""
+        sums = self._log_sums(amounts)
+        return sums + self.trees_.sums(np.column_stack([statistics, sums]).astype(np.float32))
+
+    def _log_sums(self, amounts):
+        means = (amounts @ self.element_volumes_) / amounts.sum(axis=1)
+        return np.log(np.maximum(means, _SMALLEST_VOLUME))

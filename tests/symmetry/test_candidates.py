@@ -3,24 +3,25 @@
 import numpy as np
 import pytest
 
-from crystalml.symmetry._space_groups._evidence import FirstAnswers, unforeseen
-from crystalml.symmetry._space_groups._facts import GroupFits
-from crystalml.symmetry._space_groups._groups import GroupTable
+from crystalml.symmetry._space_group_model._candidates import FirstAnswers, other_groups
+from crystalml.symmetry._space_group_model._descriptors import GroupTable
+from crystalml.symmetry._space_group_model._featurizer import GroupCompatibility
 
 NUMBERS = np.array([2, 14, 62, 225])
 LOG_PRIOR = np.log([0.04, 0.16, 0.36, 0.44])
 
 
-def fits(strain=None, excess=None):
+def compatibility(strain=None, excess=None):
     """Of two rows; without a cell, nothing is known."""
-    if strain is None:
-        return GroupFits(GroupTable.of(NUMBERS), [], [])
-    tables = [np.log(np.asarray(strain, np.float32)), np.asarray(excess, np.float32)]
-    return GroupFits(GroupTable.of(NUMBERS), tables, ["log_strain", "excess"])
+    tables = {}
+    if strain is not None:
+        tables["log_strain"] = np.log(np.asarray(strain, np.float32))
+        tables["excess"] = np.asarray(excess, np.float32)
+    return GroupCompatibility(GroupTable.of(NUMBERS), tables)
 
 
 def test_others_share_by_the_square_root_of_their_frequency():
-    found = unforeseen(fits(), LOG_PRIOR, np.array([[0, 3], [1, 2]]))
+    found = other_groups(compatibility(), LOG_PRIOR, np.array([[0, 3], [1, 2]]))
     root = np.sqrt(0.44)
     expected = [[0.0, 0.4, 0.6, 0.0], [0.2 / (0.2 + root), 0.0, 0.0, root / (0.2 + root)]]
     np.testing.assert_allclose(found, expected)
@@ -29,8 +30,8 @@ def test_others_share_by_the_square_root_of_their_frequency():
 def test_groups_that_the_metric_contradicts_have_less():
     strain = [[0.0025, 0.0025, 0.2, 0.2], [0.0025, 0.0025, 0.0025, 0.0025]]
     excess = [[2.0, 1.0, 0.5, 0.1], [24.0, 12.0, 6.0, 1.0]]
-    plain = unforeseen(fits(), LOG_PRIOR, np.array([[1], [1]]))
-    found = unforeseen(fits(strain, excess), LOG_PRIOR, np.array([[1], [1]]))
+    plain = other_groups(compatibility(), LOG_PRIOR, np.array([[1], [1]]))
+    found = other_groups(compatibility(strain, excess), LOG_PRIOR, np.array([[1], [1]]))
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
     # The lattice of the first row is monoclinic, that of the second cubic.
     assert found[0, 0] > plain[0, 0]
@@ -40,7 +41,7 @@ def test_groups_that_the_metric_contradicts_have_less():
 
 
 def test_nothing_is_left_where_all_are_candidates():
-    found = unforeseen(fits(), LOG_PRIOR, np.tile(np.arange(4), (2, 1)))
+    found = other_groups(compatibility(), LOG_PRIOR, np.tile(np.arange(4), (2, 1)))
     np.testing.assert_array_equal(found, 0.0)
 
 

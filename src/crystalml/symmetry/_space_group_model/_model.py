@@ -12,21 +12,23 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 
 from crystalml.model_selection import apply_temperature, fit_temperature, jitter_cells
-from crystalml.symmetry._space_groups._evidence import (
+from crystalml.symmetry._space_group_model._candidates import (
+    Candidates,
     FirstAnswers,
-    best_candidates,
-    blend,
-    candidate_columns,
+    Votes,
     count_votes,
-    unforeseen,
+    find_candidates,
 )
-from crystalml.symmetry._space_groups._facts import FactFinder
-from crystalml.symmetry._space_groups._leaf_forest import LeafForest
-from crystalml.symmetry._space_groups._list_ranker import ListRanker
-from crystalml.symmetry._space_groups._neighbours import find_neighbours
-from crystalml.symmetry._space_groups._pair_model import PairModel
-from crystalml.symmetry._space_groups._pairs import pair_columns
-from crystalml.symmetry._space_groups._small_net import SmallNet
+from crystalml.symmetry._space_group_model._featurizer import (
+    Featurizer,
+    GroupCompatibility,
+    RowDescriptors,
+)
+from crystalml.symmetry._space_group_model._forest import LeafForest
+from crystalml.symmetry._space_group_model._neighbours import Neighbours, find_neighbours
+from crystalml.symmetry._space_group_model._pairs import pair_columns
+from crystalml.symmetry._space_group_model._rankers import ListRanker, PairModel
+from crystalml.symmetry._space_group_model._small_net import SmallNet
 
 # Least and largest share of the groups that are no candidates.
 _OTHERS_SHARE = (1e-3, 0.1)
@@ -34,26 +36,25 @@ _OTHERS_SHARE = (1e-3, 0.1)
 _LENGTH_SU, _ANGLE_SU = 3e-4, 0.03
 # More pairs teach the model of pairs nothing that shows.
 _MOST_PAIRS = 300_000
-# With more leaves the ranker learns the training rows' answers by heart.
-_RANKER_LEAVES = 15
 
 
 class Assessment(NamedTuple):
-    """Answers to n rows, and what they rest on."""
+    """Probabilities of all groups for n rows, and the evidence."""
 
     probabilities: np.ndarray
     """Shape (n, n_groups)."""
     forest: np.ndarray
     """Probabilities by the forest alone."""
-    votes: object
-    fits: object
-    facts: object
-    pairs: object
+    votes: Votes
+    compatibility: GroupCompatibility
+    rows: RowDescriptors
+    pairs: Neighbours
     pair_probabilities: np.ndarray
+    """That the two crystals of each pair have the same group."""
 
 
 class SpaceGroupModel:
-    """All stages together; entries in, probabilities out.
+    """From entries to probabilities of space groups, through all stages.
 
     Parameters
     ----------
@@ -70,15 +71,15 @@ class SpaceGroupModel:
         self.classes = classes
         self.options = options
         self.seed = seed
-        known = {name: options[name] for name in ("with_composition", "with_cell", "with_atoms")}
-        self.finder = FactFinder(classes, **known, random_state=seed, n_threads=self._n_threads)
+        parts = {name: options[name] for name in ("with_composition", "with_cell", "with_atoms")}
+        self.featurizer = Featurizer(classes, **parts, random_state=seed, n_threads=self._n_threads)
 
     @staticmethod
     def n_steps(folds):
         """Count the steps of a fit, for a progress bar."""
         return 3 * (folds.max() + 2) + 4
 
-    def fit(self, entries, codes, folds, sample_weight, tell):
+    def fit(self, entries, codes, folds, sample_weight, on_step):
         """Fit all stages.
 
         Parameters
@@ -91,7 +92,7 @@ class SpaceGroupModel:
             Rows of one fold are held out together.
         sample_weight : ndarray or None
             Weights of the rows.
-        tell : callable
+        on_step : callable
             Called after each step.
 
         Returns
@@ -101,22 +102,19 @@ class SpaceGroupModel:
         rows : ndarray of int
             Those rows.
         """
-        facts = self.finder.fit(self._as_measured(entries), folds, codes)
-        tell()
-        self.known = facts
-        fits = self.finder.fits(facts)
+        rows = self.featurizer.fit(self._as_measured(entries), folds, codes)
+        on_step()
+        compatibility = self.featurizer.compatibility(rows)
+        # Half a row more each, so that no group of weight 0 has a logarithm of zero.
         counts = np.bincount(codes, sample_weight, minlength=len(self.classes)) + 0.5
         self.log_prior = np.log(counts / counts.sum())
-        first = self._fit_first(facts, codes, folds, sample_weight, tell)
-        votes = self._fit_pairs(facts, fits, codes, folds, tell)
-        candidates = best_candidates(blend(first.mean, votes), self.options["n_candidates"])
-        columns = candidate_columns(facts, fits, first, votes, self.log_prior, candidates)
-        self.known = facts.only_compared()
-        missed = (candidates != codes[:, None]).all(axis=1)
-        share = np.average(missed, weights=sample_weight)
-        self.others_share = float(np.clip(share, *_OTHERS_SHARE))
-        others = unforeseen(fits, self.log_prior, candidates)
-        return self._fit_ranker(columns, candidates, others, codes, folds, sample_weight, tell)
+        first = self._fit_first(rows, sample_weight, on_step)
+        # Votes and first answers to a row come from models that have not seen its fold.
+        votes = self._fit_pairs(rows, compatibility, on_step)
+        candidates = self._candidates(rows, compatibility, first, votes)
+        # A saved model keeps no more than new rows are compared with.
+        self.references = rows.only_compared()
+        return self._fit_ranker(candidates, codes, folds, sample_weight, on_step)
 
     def _as_measured(self, entries):
         """Give refined training cells the errors of indexed ones, from none to the largest."""
@@ -125,129 +123,130 @@ class SpaceGroupModel:
         blurred = jitter_cells(
             entries.cells, length_su=_LENGTH_SU, angle_su=_ANGLE_SU, random_state=self.seed
         )
+        # What users ask about is anything from a refined cell to a roughly indexed one.
         share = np.random.RandomState(self.seed).uniform(size=(len(blurred), 1))
         return replace(entries, cells=entries.cells + share * (blurred - entries.cells))
 
     def assess(self, entries):
-        """Answer to new entries."""
-        facts = self.finder.transform(entries)
-        fits = self.finder.fits(facts)
-        columns = facts.columns(self.finder.present)
+        """Return the probabilities of all groups for new entries, with the evidence."""
+        rows = self.featurizer.transform(entries)
+        compatibility = self.featurizer.compatibility(rows)
+        columns = rows.columns(self.featurizer.present)
         first = FirstAnswers(self.forest.predict_proba(columns), self.net.predict_proba(columns))
-        pairs = find_neighbours(facts.side(), self.known.side())
-        columns, plain = pair_columns(pairs, facts, self.known, fits)
+        pairs = find_neighbours(rows.side(), self.references.side())
+        columns, plain = pair_columns(pairs, rows, self.references, compatibility)
         likeness = self.pair_model.probabilities(columns)
-        votes = self._votes(pairs, likeness, plain, len(entries))
-        candidates = best_candidates(blend(first.mean, votes), self.options["n_candidates"])
-        columns = candidate_columns(facts, fits, first, votes, self.log_prior, candidates)
-        others = unforeseen(fits, self.log_prior, candidates)
-        found = self._spread(self.ranker.probabilities(columns), candidates, others)
+        votes = self._votes(pairs, likeness, plain, self.references.codes, len(entries))
+        candidates = self._candidates(rows, compatibility, first, votes)
+        found = self.ranker.probabilities(candidates.columns)
+        found = candidates.spread(found, self.others_share)
         found = apply_temperature(found, self.temperature)
-        return Assessment(found, first.forest, votes, fits, facts, pairs, likeness)
+        return Assessment(found, first.forest, votes, compatibility, rows, pairs, likeness)
 
-    def _fit_first(self, facts, codes, folds, sample_weight, tell):
+    def _fit_first(self, rows, sample_weight, on_step):
         """Fit forest and net; return their answers to rows of folds they had not seen."""
         options = self.options
         forest = LeafForest(
             n_trees=options["n_trees"], random_state=self.seed, n_jobs=options["n_jobs"]
         )
         net = SmallNet(random_state=self.seed)
-        columns = facts.columns(self.finder.present)
+        columns = rows.columns(self.featurizer.present)
         found = []
         for model in (forest, net):
-            found.append(self._held_out(model, columns, codes, folds, sample_weight, tell))
-            model.fit(columns, codes, len(self.classes), sample_weight=sample_weight)
-            tell()
+            found.append(self._held_out(model, columns, rows, sample_weight, on_step))
+            model.fit(columns, rows.codes, len(self.classes), sample_weight=sample_weight)
+            on_step()
         self.forest, self.net = forest, net
         return FirstAnswers(*found)
 
-    def _held_out(self, model, columns, codes, folds, sample_weight, tell):
+    def _held_out(self, model, columns, rows, sample_weight, on_step):
         """Return answers to the rows of each fold by a copy fitted to the others."""
+        codes, folds = rows.codes, rows.folds
         found = np.zeros((len(codes), len(self.classes)), dtype=np.float32)
         for fold in np.unique(folds):
             held_out = folds == fold
             weight = None if sample_weight is None else sample_weight[~held_out]
+            # A clone with the same seed, so that only the rows differ.
             fitted = clone(model).fit(
                 columns[~held_out], codes[~held_out], len(self.classes), sample_weight=weight
             )
             found[held_out] = fitted.predict_proba(columns[held_out])
-            tell()
+            on_step()
         return found
 
-    def _fit_pairs(self, facts, fits, codes, folds, tell):
+    def _fit_pairs(self, rows, compatibility, on_step):
         """Fit the model of pairs; return the votes of neighbours in other folds, held out."""
-        side = facts.side()
+        codes, folds = rows.codes, rows.folds
+        side = rows.side()
         pairs = find_neighbours(side, side)
-        columns, plain = pair_columns(pairs, facts, facts, fits)
-        tell()
+        columns, plain = pair_columns(pairs, rows, rows, compatibility)
+        on_step()
         same = codes[pairs.query] == codes[pairs.reference]
         fold = folds[pairs.query]
         # The last model sees all folds.
         held_out = [fold == number for number in np.unique(folds)] + [np.zeros(len(fold), bool)]
         models = self._in_threads(
-            self._fitted_pair_model, [(columns, same, ~rows) for rows in held_out], tell
+            self._fitted_pair_model, [(columns, same, ~part) for part in held_out], on_step
         )
         self.pair_model = models[-1]
         likeness = np.zeros(len(same))
-        for model, rows in zip(models[:-1], held_out[:-1], strict=True):
-            likeness[rows] = model.probabilities(columns[rows])
-        return self._votes(pairs, likeness, plain, len(codes))
+        for model, part in zip(models[:-1], held_out[:-1], strict=True):
+            likeness[part] = model.probabilities(columns[part])
+        return self._votes(pairs, likeness, plain, codes, len(codes))
 
     def _fitted_pair_model(self, columns, same, rows):
-        """Fit a model of pairs to some of them; so many are enough, and quick."""
+        """Fit a model of pairs to a sample of them."""
         rows = np.flatnonzero(rows)
         if len(rows) > _MOST_PAIRS:
             rows = np.random.RandomState(self.seed).choice(rows, _MOST_PAIRS, replace=False)
             rows.sort()
         return PairModel(random_state=self.seed).fit(columns[rows], same[rows])
 
-    def _in_threads(self, function, arguments, tell):
+    def _in_threads(self, function, arguments, on_step):
         """Call a function that lets go of the interpreter with each list of arguments."""
+        # LightGBM lets go of the interpreter's lock while it grows trees.
         run = Parallel(n_jobs=self.options["n_jobs"], prefer="threads", return_as="generator")
         found = []
         for result in run(delayed(function)(*some) for some in arguments):
             found.append(result)
-            tell()
+            on_step()
         return found
 
     @property
     def _n_threads(self):
         return effective_n_jobs(self.options["n_jobs"])
 
-    def _votes(self, pairs, likeness, plain, n_rows):
-        return count_votes(pairs, likeness, plain, self.known.codes, n_rows, len(self.classes))
+    def _votes(self, pairs, likeness, plain, codes, n_rows):
+        return count_votes(pairs, likeness, plain, codes, n_rows, len(self.classes))
 
-    def _fit_ranker(self, columns, candidates, others, codes, folds, sample_weight, tell):
+    def _candidates(self, rows, compatibility, first, votes):
+        n_candidates = self.options["n_candidates"]
+        return find_candidates(rows, compatibility, first, votes, self.log_prior, n_candidates)
+
+    def _fit_ranker(self, candidates, codes, folds, sample_weight, on_step):
         """Fit the ranker; calibrate on a fold that another one, fitted for it, had not seen."""
-        hit = candidates == codes[:, None]
+        is_true, columns = candidates.groups == codes[:, None], candidates.columns
+        # How often the true group is not a candidate: the probability of all other groups.
+        share = np.average(~is_true.any(axis=1), weights=sample_weight)
+        self.others_share = float(np.clip(share, *_OTHERS_SHARE))
+        # Any fold would do: the temperature is all that is fitted to it.
         held_out = folds == folds.max()
         every = np.ones(len(folds), dtype=bool)
         part, self.ranker = self._in_threads(
             self._fitted_ranker,
-            [(columns, hit, sample_weight, rows) for rows in (~held_out, every)],
-            tell,
+            [(columns, is_true, sample_weight, rows) for rows in (~held_out, every)],
+            on_step,
         )
-        found = part.probabilities(columns[held_out])
-        found = self._spread(found, candidates[held_out], others[held_out])
+        of_fold = Candidates(*(values[held_out] for values in candidates))
+        found = of_fold.spread(part.probabilities(of_fold.columns), self.others_share)
         weight = None if sample_weight is None else sample_weight[held_out]
         self.temperature = fit_temperature(
             codes[held_out], found, labels=np.arange(len(self.classes)), sample_weight=weight
         )
         return apply_temperature(found, self.temperature), np.flatnonzero(held_out)
 
-    def _fitted_ranker(self, columns, hit, sample_weight, rows):
+    def _fitted_ranker(self, columns, is_true, sample_weight, rows):
         """Fit a ranker to some rows."""
         weight = None if sample_weight is None else sample_weight[rows]
-        ranker = ListRanker(
-            n_rounds=self.options["n_rounds"],
-            max_leaves=_RANKER_LEAVES,
-            random_state=self.seed,
-        )
-        return ranker.fit(columns[rows], hit[rows], sample_weight=weight)
-
-    def _spread(self, of_candidates, candidates, others):
-        """Give the groups that are no candidates as much as they had in training."""
-        found = self.others_share * others
-        rest = 1.0 - found.sum(axis=1, keepdims=True)
-        np.put_along_axis(found, candidates, rest * of_candidates, axis=1)
-        return found
+        ranker = ListRanker(n_rounds=self.options["n_rounds"], random_state=self.seed)
+        return ranker.fit(columns[rows], is_true[rows], sample_weight=weight)

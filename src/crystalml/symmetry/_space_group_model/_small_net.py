@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._validation import private_random_state
 from crystalml.exceptions import InvalidInputError, PersistenceError
 
 # Standardized columns are cut off here, so that an odd row is not answered by extrapolation.
@@ -82,8 +82,9 @@ class SmallNet(BaseEstimator):
         self.spread_ = np.maximum(X.std(axis=0), _SMALLEST_SPREAD).astype(np.float32)
         rows = self._standardized(X).astype(np.float32)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
+        # With a mean of one, the learning rate means the same whatever the scale of the weights.
         weight = (weight / weight.mean()).astype(np.float32)
-        generator = check_random_state(self.random_state)
+        generator = private_random_state(self.random_state)
         self.weights_ = self._first_weights(X.shape[1], n_classes, generator)
         optimizer = _Adam(self.weights_, self.weight_decay)
         size = min(self.batch_size, max(len(X) // _FEWEST_BATCHES, 1))
@@ -91,10 +92,11 @@ class SmallNet(BaseEstimator):
         n_steps = self.n_epochs * n_batches
         for step in range(n_steps):
             if step % n_batches == 0:
+                # Every pass has an order of its own.
                 order = generator.permutation(len(X))
             batch = order[step % n_batches * size :][:size]
-            slopes = self._slopes(rows[batch], codes[batch], weight[batch], generator)
-            optimizer.step(slopes, self.learning_rate * _rate_share((step + 1) / n_steps))
+            gradients = self._gradients(rows[batch], codes[batch], weight[batch], generator)
+            optimizer.step(gradients, self.learning_rate * _rate_share((step + 1) / n_steps))
         return self
 
     def predict_proba(self, X):
@@ -118,7 +120,7 @@ class SmallNet(BaseEstimator):
         return np.clip((X - self.centre_) / self.spread_, -_LARGEST, _LARGEST)
 
     def _first_weights(self, n_features, n_classes, generator):
-        """Draw weights whose sums keep the spread of what comes in (He et al. 2015)."""
+        """Draw weights that keep the variance from layer to layer (He et al. 2015)."""
         sizes = (n_features, self.n_hidden, n_classes)
         drawn = [
             generator.standard_normal(shape) * np.sqrt(2.0 / shape[0]) for shape in pairwise(sizes)
@@ -126,11 +128,12 @@ class SmallNet(BaseEstimator):
         arrays = (drawn[0], np.zeros(self.n_hidden), drawn[1], np.zeros(n_classes))
         return {name: array.astype(np.float32) for name, array in zip(_PARTS, arrays, strict=True)}
 
-    def _slopes(self, rows, codes, weight, generator):
+    def _gradients(self, rows, codes, weight, generator):
         """Derive the mean loss of some rows with respect to all weights."""
         weights = self.weights_
         sums = rows @ weights["hidden_weights"] + weights["hidden_bias"]
         kept = (generator.random_sample(sums.shape) >= self.dropout) & (sums > 0)
+        # Scaled up in fitting, so that a prediction uses all units as they are.
         kept = kept.astype(np.float32) / np.float32(1.0 - self.dropout)
         hidden = sums * kept
         found = softmax(hidden @ weights["output_weights"] + weights["output_bias"], axis=1)
@@ -146,7 +149,7 @@ class SmallNet(BaseEstimator):
         }
 
     def _checked_weights(self):
-        """Return the arrays, or refuse what does not belong together."""
+        """Return the arrays, if their shapes belong together."""
         parts = [np.asarray(self.weights_.get(name), dtype=np.float64) for name in _PARTS]
         first, first_bias, last, last_bias = parts
         n_columns = len(self.centre_)
@@ -165,21 +168,22 @@ class SmallNet(BaseEstimator):
 
 
 class _Adam:
-    """Steps down the slopes, with decay of the matrices apart from them; in place."""
+    """Steps against the gradients, with decay of the matrices apart from them; in place."""
 
     def __init__(self, weights, decay):
         self.weights, self.decay, self.n_steps = weights, decay, 0
         self.first = {name: np.zeros_like(array) for name, array in weights.items()}
         self.second = {name: np.zeros_like(array) for name, array in weights.items()}
 
-    def step(self, slopes, rate):
+    def step(self, gradients, rate):
         self.n_steps += 1
         scale = rate / (1.0 - _FIRST_MOMENT**self.n_steps)
         root = np.sqrt(1.0 - _SECOND_MOMENT**self.n_steps)
-        for name, slope in slopes.items():
+        for name, gradient in gradients.items():
             first, second, weights = self.first[name], self.second[name], self.weights[name]
-            first += np.float32(1.0 - _FIRST_MOMENT) * (slope - first)
-            second += np.float32(1.0 - _SECOND_MOMENT) * (slope * slope - second)
+            first += np.float32(1.0 - _FIRST_MOMENT) * (gradient - first)
+            second += np.float32(1.0 - _SECOND_MOMENT) * (gradient * gradient - second)
+            # Biases do not decay: they must follow the frequencies of the classes.
             if weights.ndim == 2:
                 weights *= np.float32(1.0 - rate * self.decay)
             size = np.sqrt(second) / np.float32(root) + np.float32(_EPSILON)

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crystalml.symmetry._space_groups._neighbours import (
+from crystalml.symmetry._space_group_model._descriptors import SMALLEST_DIFFERENCE
+from crystalml.symmetry._space_group_model._neighbours import (
     ATOMS_SCALE,
     BY_CONTENTS,
     BY_LATTICE,
@@ -12,7 +13,6 @@ from crystalml.symmetry._space_groups._neighbours import (
     SHAPE_SCALE,
     UNITS_SCALE,
 )
-from crystalml.symmetry._space_groups._rows import SMALLEST_DIFFERENCE
 
 _N_SITES = 4
 # Pairs that share no stoichiometry are not compared site by site.
@@ -33,17 +33,17 @@ class PairColumns(NamedTuple):
     and the chemistry of the sites; by the lattice; by the contents of the cell."""
 
 
-def pair_columns(pairs, new, known, fits):
+def pair_columns(pairs, new, known, compatibility):
     """Compare the rows of each pair.
 
     Parameters
     ----------
     pairs : Neighbours
         The pairs.
-    new, known : RowFacts
+    new, known : RowDescriptors
         The rows of both sides.
-    fits : GroupFits
-        How each new row fits the group of the known one, by column.
+    compatibility : GroupCompatibility
+        How each new row agrees with the group of the known one.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def pair_columns(pairs, new, known, fits):
     i, j = pairs.query, pairs.reference
     group = known.codes[j]
     ways = [pairs.is_alike, (pairs.found_by & BY_LATTICE) > 0, (pairs.found_by & BY_CONTENTS) > 0]
-    parts = [*ways, group_of_pair(fits, i, group)]
+    parts = [*ways, group_of_pair(compatibility, i, group)]
     distance = np.zeros(len(i))
     chemistry = np.zeros(len(i))
     contents = np.full(len(i), np.inf)
@@ -69,10 +69,11 @@ def pair_columns(pairs, new, known, fits):
         profile, columns = _profile_columns(new.compositions, known.compositions, i, j)
         parts.append(columns)
         contents = (profile / PROFILE_SCALE) ** 2
-    if new.log_units is not None:
-        units = np.where(same, new.log_units[i] - known.log_units[j], _UNLIKE)
-        parts.append(np.column_stack([units, np.abs(units), new.log_units[i]]))
-        atoms = new.log_atoms[i] - known.log_atoms[j]
+    if new.formula_units is not None:
+        of_new, of_known = new.formula_units, known.formula_units
+        units = np.where(same, of_new.log_units[i] - of_known.log_units[j], _UNLIKE)
+        parts.append(np.column_stack([units, np.abs(units), of_new.log_units[i]]))
+        atoms = of_new.log_atoms[i] - of_known.log_atoms[j]
         parts.append(np.column_stack([atoms, np.abs(atoms)]))
         contents = contents + (shape / SHAPE_SCALE) ** 2 + (atoms / ATOMS_SCALE) ** 2
         distance = distance + (units / UNITS_SCALE) ** 2
@@ -93,11 +94,10 @@ def _weight(squares):
     return np.exp(-0.5 * np.minimum(squares, _LARGEST_EXPONENT))
 
 
-def group_of_pair(fits, rows, group):
-    """Facts on the fit of rows to the groups of their neighbours."""
-    return np.column_stack(
-        [table[rows, group] for table in fits.tables] + [fits.groups.columns[group]]
-    )
+def group_of_pair(compatibility, rows, group):
+    """Return how rows agree with the groups of their neighbours, and properties of these."""
+    tables = [table[rows, group] for table in compatibility.tables.values()]
+    return np.column_stack([*tables, compatibility.groups.columns[group]])
 
 
 def _lattice_columns(new, known, i, j):

@@ -8,11 +8,11 @@ from joblib import Parallel, delayed
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.tree import ExtraTreeClassifier
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from crystalml._validation import private_random_state
 from crystalml.exceptions import InvalidInputError, PersistenceError
-from crystalml.symmetry._space_groups._tree_arrays import (
+from crystalml.symmetry._space_group_model._boosted_trees import (
     check_trees,
     check_width,
     find_leaves,
@@ -84,12 +84,13 @@ class LeafForest(BaseEstimator):
         self._check_codes(codes, n_classes)
         self.__dict__.pop("_histograms", None)
         # One draw for each tree, as scikit-learn's forests do it.
-        generator = check_random_state(self.random_state)
+        generator = private_random_state(self.random_state)
         seeds = [generator.randint(np.iinfo(np.int32).max) for _ in range(self.n_trees)]
         grow = partial(self._grow, X, codes, sample_weight)
         with warnings.catch_warnings():
             # Codes are classes, however many there are.
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            # scikit-learn grows trees without the interpreter's lock, and threads share the rows.
             grown = Parallel(n_jobs=self.n_jobs, prefer="threads")(
                 delayed(grow)(seed) for seed in seeds
             )
@@ -121,6 +122,7 @@ class LeafForest(BaseEstimator):
         """Sum the leaves of each row, which are the ones in a sparse row, and take the mean."""
         leaves = find_leaves(self.trees_, X).T
         n_rows, n_trees = leaves.shape
+        # Every row reaches one leaf of each tree.
         starts = np.arange(0, leaves.size + 1, n_trees)
         reached = sparse.csr_array(
             (np.ones(leaves.size), leaves.ravel(), starts), shape=(n_rows, histograms.shape[0])
@@ -129,6 +131,7 @@ class LeafForest(BaseEstimator):
 
     def _checked_histograms(self):
         """Return the shares of the classes, shape (n_leaves, n_classes); checked on first use."""
+        # Made on first use, since it repeats in double precision what the model keeps.
         if "_histograms" not in self.__dict__:
             check_trees(self.trees_, self.n_features_in_)
             self._check_leaves()
@@ -138,7 +141,7 @@ class LeafForest(BaseEstimator):
         return self._histograms
 
     def _check_leaves(self):
-        """Refuse what would send the sparse product out of its arrays."""
+        """Refuse indices that would lead the sparse product out of its arrays."""
         starts, classes = self.leaf_starts_, self.leaf_classes_
         sound = (
             len(starts) == self.trees_.n_leaves + 1
@@ -162,10 +165,12 @@ class LeafForest(BaseEstimator):
         )
         tree.fit(X, codes, sample_weight=sample_weight, check_input=False)
         nodes = tree.tree_
+        # Splits and leaves are numbered apart, leaves by negative numbers, as TreeArrays has them.
         splits = nodes.children_left >= 0
         number = np.where(splits, np.cumsum(splits) - 1, -np.cumsum(~splits))
         children = np.column_stack([nodes.children_left[splits], nodes.children_right[splits]])
         shares = nodes.value[:, 0, :]
+        # Inner nodes have shares as well, which predictions never read.
         leaf, column = np.nonzero(shares * ~splits[:, None])
         return (
             nodes.feature[splits].astype(np.int16),
@@ -197,5 +202,5 @@ class LeafForest(BaseEstimator):
             )
 
     def __getstate__(self):
-        """Leave out what is made from the rest on first use."""
+        """Leave out what is made on first use."""
         return {name: value for name, value in vars(self).items() if name != "_histograms"}

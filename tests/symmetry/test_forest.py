@@ -9,8 +9,12 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 import crystalml
 from crystalml.exceptions import InvalidInputError, PersistenceError
-from crystalml.symmetry._space_groups._leaf_forest import LeafForest
-from crystalml.symmetry._space_groups._tree_arrays import TreeArrays, check_trees, find_leaves
+from crystalml.symmetry._space_group_model._boosted_trees import (
+    TreeArrays,
+    check_trees,
+    find_leaves,
+)
+from crystalml.symmetry._space_group_model._forest import LeafForest
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,30 @@ Nothing here depends on the setting of a cell, on the scale of a formula or on o
 from itertools import product
 from typing import NamedTuple
 
+import gemmi
 import numpy as np
 from scipy import sparse
 
 from crystalml.crystallography import (
+    BRAVAIS_LATTICES,
     bravais_distances,
+    bravais_lattice,
     cell_volume,
+    is_centrosymmetric,
     metric_tensor,
     niggli_cell,
+    point_group,
 )
 from crystalml.descriptors._elemental import elemental_table
-from crystalml.symmetry._space_groups._groups import METRIC_TOLERANCE, VECTOR_LATTICE_COLUMNS
-from crystalml.symmetry._space_groups._stoichiometry import Stoichiometry, stoichiometry
+from crystalml.symmetry._space_group_model._stoichiometry import Stoichiometry, stoichiometry
 
+# The lattices that the vectors of a conventional cell span, centred or not, and the order of
+# their point groups.
+VECTOR_LATTICES = ("aP", "mP", "oP", "tP", "hP", "cP")
+VECTOR_LATTICE_ORDERS = np.array([2, 4, 8, 16, 24, 48])
+VECTOR_LATTICE_COLUMNS = [BRAVAIS_LATTICES.index(name) for name in VECTOR_LATTICES]
+# A strain below this is taken for an error of measurement: several s.u. of a powder pattern.
+METRIC_TOLERANCE = 0.004
 # Half of the neighbouring lattice points around the origin: v and -v are equally long.
 _LATTICE_POINTS = np.array([v for v in product((-1, 0, 1), repeat=3) if v > (0, 0, 0)])
 N_LENGTHS = 10
@@ -40,13 +51,64 @@ _COMMON_ELEMENTS = 94
 _N_COUNTS = 6
 
 
+class GroupTable(NamedTuple):
+    """Properties of space groups, one entry of each array per group."""
+
+    numbers: np.ndarray
+    family: np.ndarray
+    """Crystal family: row of `VECTOR_LATTICES`."""
+    columns: np.ndarray
+    """Float columns: number, family, centring, centrosymmetry, point group, multiplicity."""
+    general_multiplicity: np.ndarray
+    """Points that a general position has in the conventional cell."""
+
+    @classmethod
+    def of(cls, numbers):
+        """Look the groups up."""
+        numbers = np.asarray(numbers, dtype=np.int64)
+        lattices = bravais_lattice(numbers)
+        families = "amothc"
+        family = np.array([families.index(name[0]) for name in lattices])
+        centring = np.array(["PSIFR".index(name[1]) for name in lattices])
+        every = list(dict.fromkeys(point_group(np.arange(1, 231))))
+        classes = np.array([every.index(name) for name in point_group(numbers)])
+        centric = np.asarray(is_centrosymmetric(numbers))
+        multiplicity = np.array([_multiplicity(int(number)) for number in numbers])
+        columns = [numbers, family, centring, centric, classes, np.log(multiplicity)]
+        return cls(numbers, family, np.column_stack(columns).astype(np.float32), multiplicity)
+
+    def metric_compatibility(self, strains):
+        """Compare the metric of each row with the metric of each group.
+
+        Parameters
+        ----------
+        strains : ndarray of shape (n, 6)
+            Strain to each of `VECTOR_LATTICES`.
+
+        Returns
+        -------
+        strain : ndarray of shape (n, n_groups)
+            Strain to the metric of the group.
+        excess : ndarray of shape (n, n_groups)
+            How many times more symmetric the metric is than the group.
+        """
+        order = (VECTOR_LATTICE_ORDERS * (strains < METRIC_TOLERANCE)).max(axis=1)
+        return strains[:, self.family], order[:, None] / VECTOR_LATTICE_ORDERS[self.family]
+
+
+def _multiplicity(number):
+    """Operations of a group, centring translations included."""
+    operations = gemmi.find_spacegroup_by_number(number).operations()
+    return len(operations.sym_ops) * len(operations.cen_ops)
+
+
 class ElementTable(NamedTuple):
     """Elemental properties, kept with a model so that it needs no other source."""
 
     properties: np.ndarray
     """Magpie's properties, shape (118, 22)."""
     sites: np.ndarray
-    """Scaled properties that tell like atoms from unlike ones, shape (118, 6)."""
+    """Scaled properties whose distances measure how unlike two elements are, shape (118, 6)."""
 
     @classmethod
     def read(cls):
@@ -79,6 +141,7 @@ class Lattices(NamedTuple):
         )
         lengths = 0.5 * np.log(np.partition(squares, N_LENGTHS, axis=1)[:, :N_LENGTHS])
         lengths.sort(axis=1)
+        # The sign of a cosine depends on the choice of the axes where angles are nearly right.
         cosines = np.sort(np.abs(np.cos(np.radians(reduced[:, 3:]))), axis=1)
         return cls(lengths, bravais_distances(reduced), cosines, np.log(cell_volume(reduced)))
 
@@ -108,7 +171,7 @@ class Lattices(NamedTuple):
 
 
 class Compositions(NamedTuple):
-    """What n formulas say."""
+    """The compositions of n formulas."""
 
     fractions: sparse.csr_array
     """Atomic fractions of the elements, shape (n, 118)."""
