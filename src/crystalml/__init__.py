@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "to_ase",
             "to_pymatgen",
         ),
+        "known_crystals": (),
         "model_selection": (),
         "neural": (
             "DescriptorAutoencoder",

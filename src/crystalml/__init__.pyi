@@ -4,6 +4,7 @@ from crystalml import datasets as datasets
 from crystalml import descriptors as descriptors
 from crystalml import exceptions as exceptions
 from crystalml import io as io
+from crystalml import known_crystals as known_crystals
 from crystalml import model_selection as model_selection
 from crystalml import neural as neural
 from crystalml import persistence as persistence

@@ -20,8 +20,8 @@ from crystalml._validation import (
 )
 from crystalml.crystallography import cell_volume
 from crystalml.exceptions import InvalidInputError
+from crystalml.known_crystals._contents import contents_of_cells
 from crystalml.symmetry._cell_answers import CellAnswers
-from crystalml.symmetry._cell_contents import contents_of_cells
 from crystalml.symmetry._cell_model import CellModel, Crystals
 from crystalml.symmetry._cell_shapes import cells_to_shapes, constrain
 from crystalml.symmetry._cell_table import (

@@ -6,20 +6,15 @@ import numpy as np
 
 from crystalml.crystallography import ELEMENTS
 from crystalml.datasets._atomic_volumes import element_table
-from crystalml.symmetry._space_groups._formula_units import FormulaUnitPrior
-from crystalml.symmetry._space_groups._groups import GroupTable
-from crystalml.symmetry._space_groups._neighbours import (
-    ATOMS_SCALE,
-    PROFILE_SCALE,
-    SHAPE_SCALE,
-    Side,
-)
-from crystalml.symmetry._space_groups._rows import (
+from crystalml.known_crystals._descriptions import (
     SMALLEST_STRAIN,
     Compositions,
     ElementTable,
     Lattices,
 )
+from crystalml.known_crystals._index import Crystals
+from crystalml.symmetry._space_groups._formula_units import FormulaUnitPrior
+from crystalml.symmetry._space_groups._groups import GroupTable
 from crystalml.symmetry._space_groups._volume_trees import VolumeTrees
 from crystalml.symmetry._space_groups._wyckoff import WyckoffTable
 
@@ -39,36 +34,15 @@ class RowFacts(NamedTuple):
     codes: np.ndarray | None = None
     """Group of each training row, as a column number."""
 
-    def side(self):
+    def crystals(self):
         """Return what is compared when neighbours are looked for."""
-        lattices, compositions = self.lattices, self.compositions
-        return Side(
-            keys=None if compositions is None else compositions.sites.key,
-            sites=None if compositions is None else compositions.sites.sites,
-            shapes=None if lattices is None else lattices.shapes,
-            lengths=None if lattices is None else lattices.lengths,
-            log_units=self.log_units,
-            contents=self._contents(),
-            folds=self.folds,
-        )
+        return Crystals(self.compositions, self.lattices, self.log_units, self.folds)
 
     @property
     def log_atoms(self):
         """Logarithm of the number of atoms in the cell."""
         compositions: Any = self.compositions  # who has units has both parts
         return self.log_units + np.log(compositions.sites.n_atoms)
-
-    def _contents(self):
-        """Columns whose distances tell how alike atoms and cells are; None without atoms."""
-        if self.compositions is None:
-            return None
-        parts = [self.compositions.profiles() / PROFILE_SCALE]
-        if self.log_units is not None:
-            lattices: Any = self.lattices
-            shapes = lattices.shapes
-            parts.append(shapes / (SHAPE_SCALE * np.sqrt(shapes.shape[1])))
-            parts.append(self.log_atoms[:, None] / ATOMS_SCALE)
-        return np.hstack(parts)
 
     def only_compared(self):
         """Leave out what new rows are not compared with: a model keeps the rest."""

@@ -5,20 +5,11 @@ from typing import NamedTuple
 import gemmi
 import numpy as np
 
-from crystalml.crystallography import (
-    BRAVAIS_LATTICES,
-    bravais_lattice,
-    is_centrosymmetric,
-    point_group,
-)
+from crystalml.crystallography import bravais_lattice, is_centrosymmetric, point_group
+from crystalml.known_crystals._descriptions import METRIC_TOLERANCE
 
-# The lattices that the vectors of a conventional cell span, centred or not, and the order of
-# their point groups.
-VECTOR_LATTICES = ("aP", "mP", "oP", "tP", "hP", "cP")
+# Orders of the point groups of `VECTOR_LATTICES`.
 VECTOR_LATTICE_ORDERS = np.array([2, 4, 8, 16, 24, 48])
-VECTOR_LATTICE_COLUMNS = [BRAVAIS_LATTICES.index(name) for name in VECTOR_LATTICES]
-# A strain below this is taken for an error of measurement: several s.u. of a powder pattern.
-METRIC_TOLERANCE = 0.004
 
 
 class GroupTable(NamedTuple):
@@ -26,7 +17,7 @@ class GroupTable(NamedTuple):
 
     numbers: np.ndarray
     family: np.ndarray
-    """Crystal family: row of `VECTOR_LATTICES`."""
+    """Crystal family: place in `VECTOR_LATTICES`."""
     columns: np.ndarray
     """Float columns: number, family, centring, centrosymmetry, point group, multiplicity."""
     general_multiplicity: np.ndarray

@@ -5,12 +5,15 @@ groups of rows (chemical systems, say) held out together.
 """
 
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 
+from crystalml.known_crystals._index import CrystalIndex
+from crystalml.known_crystals._neighbours import find_neighbours
 from crystalml.model_selection import apply_temperature, fit_temperature, jitter_cells
 from crystalml.symmetry._space_groups._evidence import (
     FirstAnswers,
@@ -23,7 +26,6 @@ from crystalml.symmetry._space_groups._evidence import (
 from crystalml.symmetry._space_groups._facts import FactFinder
 from crystalml.symmetry._space_groups._leaf_forest import LeafForest
 from crystalml.symmetry._space_groups._list_ranker import ListRanker
-from crystalml.symmetry._space_groups._neighbours import find_neighbours
 from crystalml.symmetry._space_groups._pair_model import PairModel
 from crystalml.symmetry._space_groups._pairs import pair_columns
 from crystalml.symmetry._space_groups._small_net import SmallNet
@@ -134,7 +136,7 @@ class SpaceGroupModel:
         fits = self.finder.fits(facts)
         columns = facts.columns(self.finder.present)
         first = FirstAnswers(self.forest.predict_proba(columns), self.net.predict_proba(columns))
-        pairs = find_neighbours(facts.side(), self.known.side())
+        pairs = find_neighbours(facts.crystals(), self._index)
         columns, plain = pair_columns(pairs, facts, self.known, fits)
         likeness = self.pair_model.probabilities(columns)
         votes = self._votes(pairs, likeness, plain, len(entries))
@@ -176,8 +178,8 @@ class SpaceGroupModel:
 
     def _fit_pairs(self, facts, fits, codes, folds, tell):
         """Fit the model of pairs; return the votes of neighbours in other folds, held out."""
-        side = facts.side()
-        pairs = find_neighbours(side, side)
+        crystals = facts.crystals()
+        pairs = find_neighbours(crystals, CrystalIndex(crystals))
         columns, plain = pair_columns(pairs, facts, facts, fits)
         tell()
         same = codes[pairs.query] == codes[pairs.reference]
@@ -209,6 +211,11 @@ class SpaceGroupModel:
             found.append(result)
             tell()
         return found
+
+    @cached_property
+    def _index(self):
+        """The training rows to be searched; made when a new row first asks, not kept in files."""
+        return CrystalIndex(self.known.crystals())
 
     @property
     def _n_threads(self):

@@ -4,21 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crystalml.symmetry._space_groups._neighbours import (
+from crystalml.known_crystals._descriptions import SMALLEST_DIFFERENCE
+from crystalml.known_crystals._neighbours import (
     ATOMS_SCALE,
     BY_CONTENTS,
     BY_LATTICE,
+    LATTICE_SCALE,
     PROFILE_SCALE,
     SHAPE_SCALE,
     UNITS_SCALE,
 )
-from crystalml.symmetry._space_groups._rows import SMALLEST_DIFFERENCE
 
 _N_SITES = 4
 # Pairs that share no stoichiometry are not compared site by site.
 _UNLIKE = 9.0
-# Neighbours closer than this vote alike by their lattice alone.
-_LATTICE_SCALE = 0.01
 _LARGEST_EXPONENT = 700.0
 _PAIRS_AT_ONCE = 50_000
 
@@ -80,7 +79,7 @@ def pair_columns(pairs, new, known, fits):
         [
             same * _weight(distance),
             same * _weight(distance + chemistry**2),
-            _weight((lattice / _LATTICE_SCALE) ** 2),
+            _weight((lattice / LATTICE_SCALE) ** 2),
             _weight(contents),
         ]
     )

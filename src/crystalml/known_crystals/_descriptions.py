@@ -1,4 +1,4 @@
-"""Entries as numbers: lattice, composition and stoichiometry, whatever their description.
+"""Crystals as numbers: lattice, composition and stoichiometry, whatever their description.
 
 Nothing here depends on the setting of a cell, on the scale of a formula or on other rows.
 """
@@ -10,18 +10,26 @@ import numpy as np
 from scipy import sparse
 
 from crystalml.crystallography import (
+    BRAVAIS_LATTICES,
     bravais_distances,
     cell_volume,
     metric_tensor,
     niggli_cell,
 )
 from crystalml.descriptors._elemental import elemental_table
-from crystalml.symmetry._space_groups._groups import METRIC_TOLERANCE, VECTOR_LATTICE_COLUMNS
-from crystalml.symmetry._space_groups._stoichiometry import Stoichiometry, stoichiometry
+from crystalml.known_crystals._stoichiometry import Stoichiometry, stoichiometry
+
+# The lattices that the vectors of a conventional cell span, centred or not.
+VECTOR_LATTICES = ("aP", "mP", "oP", "tP", "hP", "cP")
+VECTOR_LATTICE_COLUMNS = [BRAVAIS_LATTICES.index(name) for name in VECTOR_LATTICES]
+# A strain below this is taken for an error of measurement: several s.u. of a powder pattern.
+METRIC_TOLERANCE = 0.004
 
 # Half of the neighbouring lattice points around the origin: v and -v are equally long.
 _LATTICE_POINTS = np.array([v for v in product((-1, 0, 1), repeat=3) if v > (0, 0, 0)])
 N_LENGTHS = 10
+# Stands for cells that are not known, until NaN takes its place.
+_PLACEHOLDER = (1.0, 1.0, 1.0, 90.0, 90.0, 90.0)
 # Differences below these are what errors of measurement make of none, and are taken for them:
 # exact equalities are those of refined cells, and an indexed cell would not have them.
 SMALLEST_STRAIN, SMALLEST_DIFFERENCE = 2.5e-3, 1.5e-3
@@ -72,7 +80,13 @@ class Lattices(NamedTuple):
 
     @classmethod
     def of(cls, cells):
-        """Describe cells of shape (n, 6)."""
+        """Describe cells of shape (n, 6); a cell of NaN, which is not known, gives NaN."""
+        known = ~np.isnan(cells).any(axis=1)
+        if not known.all():
+            found = cls.of(np.where(known[:, None], cells, _PLACEHOLDER))
+            return cls(
+                *(np.where(known.reshape(-1, *[1] * (a.ndim - 1)), a, np.nan) for a in found)
+            )
         reduced = niggli_cell(cells)
         squares = np.einsum(
             "vi,nij,vj->nv", _LATTICE_POINTS, metric_tensor(reduced), _LATTICE_POINTS
