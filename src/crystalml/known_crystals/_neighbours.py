@@ -14,8 +14,9 @@ ATOMS_SCALE, PROFILE_SCALE, LATTICE_SCALE = 0.08, 1.0, 0.01
 N_ALIKE, N_LATTICE, N_CONTENTS = 40, 20, 20
 # How a pair was found; it may be in several ways.
 BY_STOICHIOMETRY, BY_LATTICE, BY_CONTENTS = 1, 2, 4
-_LIKE_SITES = {"sites": 1.0, "shape": 1.0 / SHAPE_SCALE, "units": 1.0 / UNITS_SCALE}
-_LIKE_CONTENTS = {
+# Coordinates that tell how alike crystals of one stoichiometry are, and crystals of any.
+LIKE_SITES = {"sites": 1.0, "shape": 1.0 / SHAPE_SCALE, "units": 1.0 / UNITS_SCALE}
+LIKE_CONTENTS = {
     "profile": 1.0 / PROFILE_SCALE,
     "shape": 1.0 / SHAPE_SCALE,
     "atoms": 1.0 / ATOMS_SCALE,
@@ -62,8 +63,8 @@ def find_neighbours(queries, index, *, at_least=1, lattice_alone=False):
     Neighbours
     """
     searches: list[tuple[int, int, dict, tuple, str | None]] = [
-        (BY_STOICHIOMETRY, N_ALIKE, _LIKE_SITES, (STOICHIOMETRY,), None),
-        (BY_CONTENTS, N_CONTENTS, _LIKE_CONTENTS, (), None),
+        (BY_STOICHIOMETRY, N_ALIKE, LIKE_SITES, (STOICHIOMETRY,), None),
+        (BY_CONTENTS, N_CONTENTS, LIKE_CONTENTS, (), None),
     ]
     if queries.compositions is None or not lattice_alone:
         searches.append((BY_LATTICE, N_LATTICE, {"lengths": 1.0 / LATTICE_SCALE}, (), None))

@@ -17,7 +17,7 @@ from crystalml.crystallography import (
 )
 from crystalml.descriptors._composition_input import as_list, one_column
 from crystalml.exceptions import InvalidInputError
-from crystalml.symmetry._cell_shapes import lattice_codes
+from crystalml.symmetry._cell_model._shapes import lattice_codes
 
 # From high to low, the Bravais lattices that six numbers alone can tell.
 _METRIC_LATTICES = ("cP", "hP", "tP", "hR", "oP", "mP", "aP")

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from crystalml.symmetry._atomic_volume_model import fit_element_volumes
+from crystalml.symmetry._cell_model._volume import fit_element_volumes
 from crystalml.symmetry._space_groups._boosted_trees import grow_boosted_trees
 
 # In Å^3; no mean over a formula's atoms is taken to be smaller.

@@ -5,26 +5,23 @@ import numpy as np
 from crystalml.known_crystals._contents import atoms_per_unit
 
 # Neighbours that vote, how fast their vote falls with the distance, and the weight of those of
-# another stoichiometry.
-_SAME, _SAME_REACH = 12, 0.5
-_SIMILAR, _SIMILAR_REACH, _SIMILAR_WEIGHT = 6, 2.0, 0.05
+# another stoichiometry or, where it is known, another space group.
+_SAME, _SAME_REACH = 12, 1.0
+_SIMILAR, _SIMILAR_REACH, _SIMILAR_WEIGHT = 6, 0.5, 0.05
+_OTHER_GROUP_WEIGHT = 0.15
 _SAME_NUMBER = 1e-3
 _FEWEST_UNITS = 4  # formula units where nothing is known: the most frequent number in COD
 
 
-def likely_contents(memory, compounds, amounts, lattices, numbers):
+def likely_contents(known, contents):
     """Return the most probable numbers of atoms in the conventional cells.
 
     Parameters
     ----------
-    memory : CellMemory
+    known : KnownCells
         The training crystals.
-    compounds : Compounds
-        Crystals whose contents are asked for.
-    amounts : sparse array of shape (n, 118)
-        Amounts of their elements.
-    lattices, numbers : ndarray of shape (n,)
-        Codes of their Bravais lattices, and space groups (0: unknown).
+    contents : CellContents
+        Crystals of known lattice; the atoms in their cells are not looked at.
 
     Returns
     -------
@@ -33,13 +30,17 @@ def likely_contents(memory, compounds, amounts, lattices, numbers):
     probabilities : ndarray of shape (n,)
         Share of the votes.
     """
-    same, near = memory.same.find(compounds, _SAME, lattices=lattices, numbers=numbers)
-    similar, far = memory.similar.find(amounts, compounds.systems, _SIMILAR, lattices=lattices)
-    units = atoms_per_unit(amounts)
-    snapped = _whole_units(memory.n_atoms[similar], units)
-    candidates = np.concatenate([memory.n_atoms[same], snapped], axis=1)
+    crystals = contents.crystals()._replace(log_units=None)
+    same, near = known.same(crystals, _SAME)
+    similar, far = known.similar(crystals, _SIMILAR)
+    units = atoms_per_unit(contents.amounts)
+    snapped = _whole_units(known.n_atoms[similar], units)
+    candidates = np.concatenate([known.n_atoms[same], snapped], axis=1)
+    asked = contents.numbers[:, None]
+    is_other = (asked > 0) & (asked != known.numbers[same])
     by_kind = [
-        np.where(same >= 0, np.exp(-near / _SAME_REACH), 0.0),
+        np.where(same >= 0, np.exp(-near / _SAME_REACH), 0.0)
+        * np.where(is_other, _OTHER_GROUP_WEIGHT, 1.0),
         np.where(similar >= 0, _SIMILAR_WEIGHT * np.exp(-far / _SIMILAR_REACH), 0.0),
     ]
     votes = np.concatenate(by_kind, axis=1)
