@@ -31,15 +31,15 @@ from sklearn.preprocessing import StandardScaler
 from crystalml import CompositionDescriptors, LatticeParameterRegressor
 from crystalml._schema import CELL_COLUMNS
 from crystalml.crystallography import bravais_lattice, cell_volume, parse_formulas
-from crystalml.symmetry._cell_memory import CellMemory
-from crystalml.symmetry._cell_shapes import (
+from crystalml.known_crystals._index import STOICHIOMETRY
+from crystalml.symmetry._cell_model._neighbours import CellContents, KnownCells
+from crystalml.symmetry._cell_model._shapes import (
     cells_to_shapes,
     constrain,
     lattice_codes,
     shapes_to_cells,
 )
 from crystalml.symmetry._conventional_cells import conventional_cells
-from crystalml.symmetry._isostructural_neighbours import Compounds
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 AXES = {"cod": "standardized", "mp": "as given"}
@@ -95,22 +95,27 @@ def by_ridge(train, test, describe):
 
 def by_neighbour(train, test):
     """Predict the cells and volumes per atom of the nearest compounds."""
-    formulas = parse_formulas(train["formula"])
-    codes, asked_codes = train["code"].to_numpy(), test["code"].to_numpy()
-    n_atoms, asked_atoms = train["n_atoms"].to_numpy(float), test["n_atoms"].to_numpy(float)
+    contents, asked = (
+        CellContents.of(
+            parse_formulas(part["formula"]).amounts,
+            part["code"].to_numpy(),
+            np.zeros(len(part), int),
+            part["n_atoms"].to_numpy(float),
+        )
+        for part in (train, test)
+    )
     shapes, volumes = cells_to_shapes(train[CELL].to_numpy())
-    shapes, ones = constrain(shapes, codes), np.ones(len(train))
-    memory = CellMemory(formulas, codes, np.zeros(len(train), int), n_atoms, shapes, volumes, ones)
-    asked = parse_formulas(test["formula"])
-    compounds = Compounds(asked)
-    known = {"lattices": asked_codes, "n_atoms": asked_atoms}
-    same, _ = memory.same.find(compounds, 1, **known)
-    similar, _ = memory.similar.find(asked.amounts, compounds.systems, 1, **known)
+    shapes, ones = constrain(shapes, contents.lattices), np.ones(len(train))
+    known = KnownCells(contents, np.zeros(len(train), int), shapes, volumes, ones)
+    crystals = asked.crystals()
+    same, similar = known.same(crystals, 1).rows, known.similar(crystals, 1).rows
     nearest = np.where(same >= 0, same, similar)[:, 0]
-    per_atom = volumes / n_atoms
-    cells = shapes_to_cells(shapes[nearest], per_atom[nearest] * asked_atoms, asked_codes)
-    same, _ = memory.same.find(compounds, 1)
-    similar, _ = memory.similar.find(asked.amounts, compounds.systems, 1)
+    per_atom = volumes / contents.n_atoms
+    found = per_atom[nearest] * asked.n_atoms
+    cells = shapes_to_cells(shapes[nearest], found, asked.lattices)
+    crystals = crystals._replace(log_units=None)
+    same = known.same(crystals, 1, within=(STOICHIOMETRY,)).rows
+    similar = known.similar(crystals, 1, within=()).rows
     return cells, per_atom[np.where(same >= 0, same, similar)[:, 0]]
 
 

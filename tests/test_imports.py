@@ -26,6 +26,7 @@ LAYERS = {
     "descriptors": 2,
     "neural": 2,
     "datasets": 3,
+    "known_crystals": 3,
     "model_selection": 3,
     "symmetry": 4,
     "plotting": 5,

@@ -4,6 +4,7 @@ from . import datasets as datasets
 from . import descriptors as descriptors
 from . import exceptions as exceptions
 from . import io as io
+from . import known_crystals as known_crystals
 from . import model_selection as model_selection
 from . import neural as neural
 from . import persistence as persistence

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from crystalml.symmetry._space_group_model._candidates import FirstAnswers, other_groups
-from crystalml.symmetry._space_group_model._descriptors import GroupTable
 from crystalml.symmetry._space_group_model._featurizer import GroupCompatibility
+from crystalml.symmetry._space_group_model._groups import GroupTable
 
 NUMBERS = np.array([2, 14, 62, 225])
 LOG_PRIOR = np.log([0.04, 0.16, 0.36, 0.44])

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from crystalml.crystallography import BRAVAIS_LATTICES, cell_volume, metric_symmetry
 from crystalml.datasets import load_cod_inorganic, make_crystals
-from crystalml.symmetry._cell_shapes import (
+from crystalml.symmetry._cell_model._shapes import (
     FREE_NUMBERS,
     cells_to_shapes,
     constrain,

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from crystalml.crystallography import cell_from_metric, cell_volume, metric_tensor, niggli_cell
 from crystalml.datasets import load_cod_inorganic
-from crystalml.symmetry._cell_shapes import lattice_codes
+from crystalml.symmetry._cell_model._shapes import lattice_codes
 from crystalml.symmetry._conventional_cells import conventional_cells
 
 CELL = ["a", "b", "c", "alpha", "beta", "gamma"]

@@ -17,7 +17,7 @@ from crystalml.crystallography import BRAVAIS_LATTICES, bravais_lattice, cell_vo
 from crystalml.datasets import load_cod_inorganic
 from crystalml.exceptions import CellError, FormulaError, InvalidInputError, SchemaError
 from crystalml.model_selection import composition_groups
-from crystalml.symmetry._space_group_votes import SpaceGroupVotes
+from crystalml.symmetry._cell_model._lattice_prior import SpaceGroupVotes
 
 pytest.importorskip("torch")
 

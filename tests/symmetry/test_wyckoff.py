@@ -19,7 +19,7 @@ from crystalml.crystallography._wyckoff import (
     wyckoff_positions,
 )
 from crystalml.datasets import load_cod_inorganic
-from crystalml.symmetry._space_group_model._stoichiometry import stoichiometry
+from crystalml.known_crystals._stoichiometry import stoichiometry
 from crystalml.symmetry._space_group_model._wyckoff import LARGEST, WyckoffTable, _scarce_positions
 
 ALL_GROUPS = np.arange(1, 231)

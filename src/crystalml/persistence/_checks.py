@@ -249,10 +249,6 @@ def _join_symmetry(regressor):
         regressor.space_group_estimator_ = regressor._symmetry.estimator
 
 
-def _group_by_stoichiometry(neighbours):
-    neighbours.rows_of = neighbours.compounds.by_stoichiometry()
-
-
 def _require(condition, complaint):
     if not condition:
         raise PersistenceError(f"{complaint}; the file is damaged or was made to do harm")
@@ -291,7 +287,6 @@ CHECKS = {
     "GradientBoostingRegressor": _check_gradient_boosting,
     "HistGradientBoostingClassifier": _check_histogram_boosting,
     "HistGradientBoostingRegressor": _check_histogram_boosting,
-    "IsostructuralNeighbours": _group_by_stoichiometry,
     "IsotonicRegression": _check_isotonic,
     "LatticeParameterRegressor": _join_symmetry,
     "OneHotEncoder": _check_one_hot,

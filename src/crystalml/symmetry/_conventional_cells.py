@@ -4,8 +4,8 @@ import numpy as np
 
 from crystalml.crystallography import niggli_cell
 from crystalml.crystallography._cell import hexagonal_lengths
-from crystalml.symmetry._cell_shapes import cells_to_shapes, constrain, family_codes
-from crystalml.symmetry._cell_shapes import lattice_codes as codes_of
+from crystalml.symmetry._cell_model._shapes import cells_to_shapes, constrain, family_codes
+from crystalml.symmetry._cell_model._shapes import lattice_codes as codes_of
 
 # Cells whose shape is further from what the lattice asks, in logarithms and radians, contradict it.
 CONTRADICTION = 0.02

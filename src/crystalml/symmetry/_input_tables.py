@@ -22,7 +22,6 @@ from crystalml.crystallography import (
     parse_formulas,
     validate_cells,
 )
-from crystalml.crystallography._cell import hexagonal_lengths
 from crystalml.descriptors._composition_input import as_list, one_column
 from crystalml.exceptions import (
     CellError,
@@ -32,8 +31,9 @@ from crystalml.exceptions import (
     InvalidInputError,
     SchemaError,
 )
+from crystalml.known_crystals._reading import hexagonal_axes
 from crystalml.model_selection import duplicate_groups
-from crystalml.symmetry._cell_shapes import lattice_codes
+from crystalml.symmetry._cell_model._shapes import lattice_codes
 from crystalml.symmetry._implausible_cells import (
     complaint_about_cells,
     doubts_about_cells,
@@ -42,8 +42,6 @@ from crystalml.symmetry._implausible_cells import (
 
 COMPOSITION, CELL, ATOMS = "composition", "cell", "atoms"
 ATOM_COLUMNS = ("n_atoms", "formula_units")
-# Rhombohedral axes are recognised within these limits: relative, and degrees.
-_EQUAL_LENGTHS, _EQUAL_ANGLES = 2e-3, 0.1
 # From high to low, the Bravais lattices that six numbers alone can tell.
 _METRIC_LATTICES = ("cP", "hP", "tP", "hR", "oP", "mP", "aP")
 _LENGTH_TOLERANCE, _ANGLE_TOLERANCE = 1e-3, 0.05
@@ -357,33 +355,6 @@ def _su_of_axes(su, given, cells, is_new):
     relative = (su[:, :3] / given[:, :3]).mean(axis=1, keepdims=True)
     angle = np.repeat(su[:, 3:].mean(axis=1, keepdims=True), 3, axis=1)
     return np.where(is_new[:, None], np.hstack([relative * cells[:, :3], angle]), su)
-
-
-def hexagonal_axes(cells):
-    """Turn cells on rhombohedral axes into hexagonal ones; also return which rows those were.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from crystalml.symmetry._input_tables import hexagonal_axes
-    >>> cells, turned = hexagonal_axes(np.array([[5.0, 5.0, 5.0, 55.0, 55.0, 55.0]]))
-    >>> cells.round(3).tolist(), turned.tolist()
-    ([[4.617, 4.617, 12.69, 90.0, 90.0, 120.0]], [True])
-    """
-    lengths, angles = cells[:, :3], cells[:, 3:]
-    length, angle = lengths.mean(axis=1), angles.mean(axis=1)
-    turned = (np.abs(lengths / length[:, None] - 1) < _EQUAL_LENGTHS).all(axis=1)
-    turned &= (np.abs(angles - angle[:, None]) < _EQUAL_ANGLES).all(axis=1)
-    # A cube is on rhombohedral axes as well, and stays.
-    turned &= np.abs(angle - 90.0) > 5 * _EQUAL_ANGLES
-    if not turned.any():
-        return cells, turned
-    a, c = hexagonal_lengths(length[turned], angle[turned])
-    cells = cells.copy()
-    cells[turned] = np.column_stack(
-        [a, a, c, *(np.full(turned.sum(), value) for value in (90.0, 90.0, 120.0))]
-    )
-    return cells, turned
 
 
 def natural_groups(table, cells):

@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Literal, Self
+from typing import Literal, Self, overload
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_consistent_length, check_random_state
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    check_random_state,
+)
 
-from crystalml._typing import ArrayLike, Estimator, Formulas, Progress, RandomState
+from crystalml._schema import CELL_COLUMNS
+from crystalml._typing import ArrayLike, Estimator, FloatArray, Formulas, Progress, RandomState
 from crystalml._validation import (
     HasMethods,
     Interval,
@@ -18,12 +23,14 @@ from crystalml._validation import (
     check_parameters,
     check_sample_weight,
 )
-from crystalml.crystallography import cell_volume
+from crystalml.crystallography import BRAVAIS_LATTICES, cell_volume, chemical_system
 from crystalml.exceptions import InvalidInputError
-from crystalml.symmetry._cell_answers import CellAnswers
-from crystalml.symmetry._cell_contents import contents_of_cells
-from crystalml.symmetry._cell_model import CellModel, Crystals
-from crystalml.symmetry._cell_shapes import cells_to_shapes, constrain
+from crystalml.known_crystals._contents import contents_of_cells
+from crystalml.symmetry._cell_model._contents import likely_contents
+from crystalml.symmetry._cell_model._lattice_prior import LatticePrior, ranked_symmetries
+from crystalml.symmetry._cell_model._model import CellModel
+from crystalml.symmetry._cell_model._neighbours import CellContents
+from crystalml.symmetry._cell_model._shapes import cells_to_shapes, constrain
 from crystalml.symmetry._conventional_cells import conventional_cells
 from crystalml.symmetry._input_tables import (
     lattices_of_metric,
@@ -31,8 +38,6 @@ from crystalml.symmetry._input_tables import (
     read_crystals,
     take_rows,
 )
-from crystalml.symmetry._isostructural_neighbours import Compounds
-from crystalml.symmetry._symmetry_guess import SymmetryGuess
 
 _CALLER = "LatticeParameterRegressor"
 _CONSTRAINTS = {
@@ -48,7 +53,7 @@ _CONSTRAINTS = {
 }
 
 
-class LatticeParameterRegressor(CellAnswers, RegressorMixin, BaseEstimator):
+class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
     """Predict the conventional cell of a crystal from its formula, with its uncertainty.
 
     What is known beside the formula (Bravais lattice or space group, formula units or atoms in
@@ -216,24 +221,216 @@ class LatticeParameterRegressor(CellAnswers, RegressorMixin, BaseEstimator):
                 f"{self.n_contradictory_} cells contradict their Bravais lattice. Give more rows."
             )
         table = take_rows(rows.table, used)
-        crystals = Crystals(
-            table.amounts,
-            Compounds(table),
-            lattices[used],
-            rows.numbers[used],
-            (n_atoms * multiples)[used],
+        contents = CellContents.of(
+            table.amounts, lattices[used], rows.numbers[used], (n_atoms * multiples)[used]
         )
+        _, systems = np.unique(chemical_system(table).astype(str), return_inverse=True)
         shapes, volumes = cells_to_shapes(cells[used])
         self.model_ = CellModel(
             self._net_parameters(),
             self.max_iter,
             self.calibration_fraction,
             check_random_state(self.random_state),
-        ).fit(crystals, table, constrain(shapes, lattices[used]), volumes, weight[used])
-        symmetry = SymmetryGuess(self.space_group_estimator, caller=_CALLER)
+        ).fit(contents, systems, constrain(shapes, lattices[used]), volumes, weight[used])
+        symmetry = LatticePrior(self.space_group_estimator, caller=_CALLER)
         self._symmetry = symmetry.fit(rows, lattices, used)
         self.space_group_estimator_ = self._symmetry.estimator
         return self
+
+    @overload
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[False] = ...
+    ) -> FloatArray: ...
+    @overload
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+    @overload
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+    def predict(
+        self, X: pd.DataFrame | Formulas, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Predict the cells.
+
+        Parameters
+        ----------
+        X : DataFrame, list, Series or ndarray
+            Formulas, and what is known beside them. Unknown lattices and contents are the most
+            probable ones; `predict_table` names them.
+        return_std : bool, default=False
+            Whether to return standard deviations too.
+
+        Returns
+        -------
+        cells : ndarray of shape (n_samples, 6)
+            a, b, c (Å), alpha, beta, gamma (degrees).
+        stds : ndarray of shape (n_samples, 6)
+            Their standard deviations, given lattice and contents; 0 for angles that the lattice
+            fixes. Only with `return_std`.
+        """
+        _, _, prediction = self._predict(read_crystals(self._checked(X), caller=_CALLER))
+        return (prediction.cells, prediction.stds) if return_std else prediction.cells
+
+    def predict_table(self, X: pd.DataFrame | Formulas) -> pd.DataFrame:
+        """Predict the cells, and say what was assumed.
+
+        Parameters
+        ----------
+        X : DataFrame, list, Series or ndarray
+            As in `predict`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each of X, with its index if it has one, and the columns ``formula``,
+            ``bravais_lattice``, ``n_atoms``; ``a`` to ``gamma`` and ``volume`` (Å, degrees,
+            Å^3); and their standard deviations ``a_std`` to ``gamma_std`` and ``volume_std``.
+        """
+        rows = read_crystals(self._checked(X), caller=_CALLER)
+        contents, _, prediction = self._predict(rows)
+        table = _cell_table(rows.formulas, contents, prediction)
+        index = getattr(X, "index", None)
+        return table if index is None or callable(index) else table.set_axis(index, axis=0)
+
+    @overload
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[False] = ...
+    ) -> FloatArray: ...
+    @overload
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+    @overload
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+    def predict_volume_per_atom(
+        self, X: pd.DataFrame | Formulas, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Predict the volume per atom from the composition alone.
+
+        Parameters
+        ----------
+        X : DataFrame, list, Series or ndarray
+            Formulas; further columns are not used.
+        return_std : bool, default=False
+            Whether to return standard deviations too.
+
+        Returns
+        -------
+        volumes : ndarray of shape (n_samples,)
+            Volume per atom in Å^3.
+        stds : ndarray of shape (n_samples,)
+            Their standard deviations. Only with `return_std`.
+        """
+        rows = read_crystals(self._checked(X), caller=_CALLER)
+        logarithms, stds = self.model_.predict_log_volumes(rows.table)
+        volumes = np.exp(logarithms)
+        return (volumes, volumes * stds) if return_std else volumes
+
+    def predict_cells(
+        self, formulas: pd.DataFrame | Formulas, k: int = 3, *, space_groups: int = 1
+    ) -> pd.DataFrame:
+        """List the most probable Bravais lattices and space groups of formulas, with their cells.
+
+        Parameters
+        ----------
+        formulas : list of str, Series, ndarray or DataFrame
+            Formulas; of a table, what is known beside them restricts the list.
+        k : int, default=3
+            Bravais lattices for each formula.
+        space_groups : int, default=1
+            Space groups for each Bravais lattice, each with its cell.
+
+        Returns
+        -------
+        DataFrame
+            Up to ``k * space_groups`` rows for each formula, in the order of the formulas, with
+            the columns ``formula``, ``rank``; ``bravais_lattice``, ``bravais_probability``,
+            ``spacegroup_number``, ``spacegroup_symbol``, ``spacegroup_probability`` (missing if
+            no space groups were known in `fit`), ``n_atoms``, ``n_atoms_probability`` (given
+            the others), and the cell as in `predict_table`.
+
+        Examples
+        --------
+        >>> from crystalml import LatticeParameterRegressor
+        >>> from crystalml.datasets import load_cod_inorganic
+        >>> table, y = load_cod_inorganic(return_X_y=True)
+        >>> rows = table.index[(table["formula"].str.len() < 5)]
+        >>> X = table.loc[rows, ["formula", "n_atoms"]].assign(spacegroup_number=y[rows])
+        >>> model = LatticeParameterRegressor(max_epochs=3, max_iter=10, random_state=0)
+        >>> cells = model.fit(X, table.loc[rows]).predict_cells(["KCl", "NaN"], k=2)
+        >>> cells[["formula", "rank"]].values.tolist()
+        [['KCl', 1], ['KCl', 2], ['NaN', 1], ['NaN', 2]]
+        >>> cells.loc[0, "bravais_lattice"], cells.loc[0, "spacegroup_symbol"]
+        ('cF', 'F m -3 m')
+        """
+        for name, value in (("k", k), ("space_groups", space_groups)):
+            if not isinstance(value, Integral) or value < 1:
+                raise InvalidInputError(
+                    f"{_CALLER}.predict_cells: {name} is {value!r}; give a whole number >= 1."
+                )
+        rows = read_crystals(self._checked(formulas), caller=_CALLER)
+        lattices, groups = self._symmetry.probabilities(rows)
+        ranked = ranked_symmetries(lattices, groups, k, space_groups)
+        rows = _listed(rows, ranked)
+        contents, certainty, prediction = self._predict(rows)
+        table = _cell_table(rows.formulas, contents, prediction)
+        table.insert(3, "n_atoms_probability", certainty)
+        ranked = ranked.drop(columns=["row", "lattice"])
+        cells = table.drop(columns=["formula", "bravais_lattice"])
+        return pd.concat([table[["formula"]], ranked, cells], axis=1)
+
+    def score(
+        self,
+        X: pd.DataFrame | Formulas,
+        y: pd.DataFrame | ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Return minus the mean absolute relative error of a, b, c and the volume.
+
+        Parameters
+        ----------
+        X : DataFrame, list, Series or ndarray
+            As in `predict`.
+        y : DataFrame or array-like of shape (n_samples, 6)
+            True cells, in any setting: they are brought into that of the predictions, for the
+            lattices of X (or those of their metric).
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        float
+            0 at best. Rows whose true cell contradicts the lattice count as they are.
+        """
+        rows = read_crystals(self._checked(X), caller=_CALLER)
+        cells = read_cells(y, caller=_CALLER)
+        lattices = np.where(rows.lattices < 0, lattices_of_metric(cells), rows.lattices)
+        truth, _, _ = conventional_cells(cells, lattices, axes=self.axes)
+        found = self.predict(X)
+        ratios = np.column_stack(
+            [found[:, :3] / truth[:, :3], cell_volume(found) / cell_volume(truth)]
+        )
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        return -float(np.average(np.abs(ratios - 1.0).mean(axis=1), weights=weights))
+
+    def _checked(self, X):
+        """Return X, if there is a fitted model to use it with."""
+        check_is_fitted(self)
+        return X
+
+    def _predict(self, rows):
+        """Fill in what is not known, and predict; also return how sure the contents are."""
+        lattices = self._symmetry.likely_lattices(rows)
+        contents = CellContents.of(rows.table.amounts, lattices, rows.numbers, rows.n_atoms)
+        n_atoms, certainty = likely_contents(self.model_.known, contents)
+        known = ~np.isnan(rows.n_atoms)
+        n_atoms, certainty = np.where(known, rows.n_atoms, n_atoms), np.where(known, 1.0, certainty)
+        contents = contents._replace(n_atoms=n_atoms)
+        return contents, certainty, self.model_.predict(contents)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -256,3 +453,28 @@ class LatticeParameterRegressor(CellAnswers, RegressorMixin, BaseEstimator):
             self.feature_names_in_ = np.array(["formula"], dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
+
+
+def _listed(rows, ranked):
+    """Return a row for each entry of what `ranked_symmetries` listed of `rows`."""
+    chosen = ranked["row"].to_numpy()
+    return rows._replace(
+        formulas=[rows.formulas[row] for row in chosen],
+        table=take_rows(rows.table, chosen),
+        lattices=ranked["lattice"].to_numpy(),
+        numbers=ranked["spacegroup_number"].fillna(0).to_numpy(dtype=np.int64),
+        n_atoms=rows.n_atoms[chosen],
+    )
+
+
+def _cell_table(formulas, contents, prediction):
+    """Put cells and their spread into a table."""
+    volumes = np.exp(prediction.log_volumes)
+    table = pd.DataFrame({"formula": pd.Series(formulas, dtype=object)})
+    table["bravais_lattice"] = np.array(BRAVAIS_LATTICES, dtype=object)[contents.lattices]
+    table["n_atoms"] = contents.n_atoms
+    columns = [*CELL_COLUMNS, "volume", *(f"{name}_std" for name in CELL_COLUMNS), "volume_std"]
+    numbers = np.column_stack(
+        [prediction.cells, volumes, prediction.stds, volumes * prediction.log_volume_stds]
+    )
+    return pd.concat([table, pd.DataFrame(numbers, columns=columns)], axis=1)

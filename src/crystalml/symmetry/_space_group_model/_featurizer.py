@@ -6,24 +6,19 @@ import numpy as np
 
 from crystalml.crystallography import ELEMENTS
 from crystalml.datasets._atomic_volumes import element_table
-from crystalml.symmetry._space_group_model._descriptors import (
+from crystalml.known_crystals._descriptions import (
     SMALLEST_STRAIN,
     Compositions,
     ElementTable,
-    GroupTable,
     Lattices,
 )
+from crystalml.known_crystals._index import Crystals
 from crystalml.symmetry._space_group_model._formula_units import (
     FormulaUnitPrior,
     FormulaUnits,
     VolumeTrees,
 )
-from crystalml.symmetry._space_group_model._neighbours import (
-    ATOMS_SCALE,
-    PROFILE_SCALE,
-    SHAPE_SCALE,
-    Side,
-)
+from crystalml.symmetry._space_group_model._groups import GroupTable
 from crystalml.symmetry._space_group_model._wyckoff import WyckoffTable
 
 
@@ -39,30 +34,11 @@ class RowDescriptors(NamedTuple):
     codes: np.ndarray
     """Column number of each training row's space group, -1 for new rows."""
 
-    def side(self):
+    def crystals(self):
         """Return what is compared when neighbours are looked for."""
-        lattices, compositions, units = self.lattices, self.compositions, self.formula_units
-        return Side(
-            keys=None if compositions is None else compositions.sites.key,
-            sites=None if compositions is None else compositions.sites.sites,
-            shapes=None if lattices is None else lattices.shapes,
-            lengths=None if lattices is None else lattices.lengths,
-            log_units=None if units is None else units.log_units,
-            contents=self._contents(),
-            folds=self.folds,
-        )
-
-    def _contents(self):
-        """Columns whose distances measure how unlike contents are; None without formulas."""
-        if self.compositions is None:
-            return None
-        parts = [self.compositions.profiles() / PROFILE_SCALE]
-        if self.formula_units is not None and self.lattices is not None:
-            shapes = self.lattices.shapes
-            # Divided so that the squares of a shape add up to their mean.
-            parts.append(shapes / (SHAPE_SCALE * np.sqrt(shapes.shape[1])))
-            parts.append(self.formula_units.log_atoms[:, None] / ATOMS_SCALE)
-        return np.hstack(parts)
+        units = self.formula_units
+        log_units = None if units is None else units.log_units
+        return Crystals(self.compositions, self.lattices, log_units, self.folds)
 
     def only_compared(self):
         """Return the part with which new rows are compared, which a fitted model keeps."""

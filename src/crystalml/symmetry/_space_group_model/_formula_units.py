@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from crystalml.symmetry._atomic_volume_model import fit_element_volumes
+from crystalml.symmetry._cell_model._volume import fit_element_volumes
 from crystalml.symmetry._space_group_model._boosted_trees import grow_boosted_trees
 
 # The mixture that describes errors of the estimates: a normal core, and tails for the rest.

@@ -5,12 +5,15 @@ groups of rows (chemical systems, say) held out together.
 """
 
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 
+from crystalml.known_crystals._index import CrystalIndex
+from crystalml.known_crystals._neighbours import Neighbours, find_neighbours
 from crystalml.model_selection import apply_temperature, fit_temperature, jitter_cells
 from crystalml.symmetry._space_group_model._candidates import (
     Candidates,
@@ -25,7 +28,6 @@ from crystalml.symmetry._space_group_model._featurizer import (
     RowDescriptors,
 )
 from crystalml.symmetry._space_group_model._forest import LeafForest
-from crystalml.symmetry._space_group_model._neighbours import Neighbours, find_neighbours
 from crystalml.symmetry._space_group_model._pairs import pair_columns
 from crystalml.symmetry._space_group_model._rankers import ListRanker, PairModel
 from crystalml.symmetry._space_group_model._small_net import SmallNet
@@ -133,7 +135,7 @@ class SpaceGroupModel:
         compatibility = self.featurizer.compatibility(rows)
         columns = rows.columns(self.featurizer.present)
         first = FirstAnswers(self.forest.predict_proba(columns), self.net.predict_proba(columns))
-        pairs = find_neighbours(rows.side(), self.references.side())
+        pairs = find_neighbours(rows.crystals(), self._index)
         columns, plain = pair_columns(pairs, rows, self.references, compatibility)
         likeness = self.pair_model.probabilities(columns)
         votes = self._votes(pairs, likeness, plain, self.references.codes, len(entries))
@@ -177,8 +179,8 @@ class SpaceGroupModel:
     def _fit_pairs(self, rows, compatibility, on_step):
         """Fit the model of pairs; return the votes of neighbours in other folds, held out."""
         codes, folds = rows.codes, rows.folds
-        side = rows.side()
-        pairs = find_neighbours(side, side)
+        crystals = rows.crystals()
+        pairs = find_neighbours(crystals, CrystalIndex(crystals))
         columns, plain = pair_columns(pairs, rows, rows, compatibility)
         on_step()
         same = codes[pairs.query] == codes[pairs.reference]
@@ -211,6 +213,11 @@ class SpaceGroupModel:
             found.append(result)
             on_step()
         return found
+
+    @cached_property
+    def _index(self):
+        """The training rows to be searched; made when a new row first asks, not kept in files."""
+        return CrystalIndex(self.references.crystals())
 
     @property
     def _n_threads(self):

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crystalml.symmetry._space_group_model._descriptors import SMALLEST_DIFFERENCE
-from crystalml.symmetry._space_group_model._neighbours import (
+from crystalml.known_crystals._descriptions import SMALLEST_DIFFERENCE
+from crystalml.known_crystals._neighbours import (
     ATOMS_SCALE,
     BY_CONTENTS,
     BY_LATTICE,
+    LATTICE_SCALE,
     PROFILE_SCALE,
     SHAPE_SCALE,
     UNITS_SCALE,
@@ -17,8 +18,6 @@ from crystalml.symmetry._space_group_model._neighbours import (
 _N_SITES = 4
 # Pairs that share no stoichiometry are not compared site by site.
 _UNLIKE = 9.0
-# Neighbours closer than this vote alike by their lattice alone.
-_LATTICE_SCALE = 0.01
 _LARGEST_EXPONENT = 700.0
 _PAIRS_AT_ONCE = 50_000
 
@@ -81,7 +80,7 @@ def pair_columns(pairs, new, known, compatibility):
         [
             same * _weight(distance),
             same * _weight(distance + chemistry**2),
-            _weight((lattice / _LATTICE_SCALE) ** 2),
+            _weight((lattice / LATTICE_SCALE) ** 2),
             _weight(contents),
         ]
     )

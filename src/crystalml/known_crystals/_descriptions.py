@@ -1,4 +1,4 @@
-"""Entries as numbers: lattice, composition and stoichiometry, whatever their description.
+"""Crystals as numbers: lattice, composition and stoichiometry, whatever their description.
 
 Nothing here depends on the setting of a cell, on the scale of a formula or on other rows.
 """
@@ -6,33 +6,30 @@ Nothing here depends on the setting of a cell, on the scale of a formula or on o
 from itertools import product
 from typing import NamedTuple
 
-import gemmi
 import numpy as np
 from scipy import sparse
 
 from crystalml.crystallography import (
     BRAVAIS_LATTICES,
     bravais_distances,
-    bravais_lattice,
     cell_volume,
-    is_centrosymmetric,
     metric_tensor,
     niggli_cell,
-    point_group,
 )
 from crystalml.descriptors._elemental import elemental_table
-from crystalml.symmetry._space_group_model._stoichiometry import Stoichiometry, stoichiometry
+from crystalml.known_crystals._stoichiometry import Stoichiometry, stoichiometry
 
-# The lattices that the vectors of a conventional cell span, centred or not, and the order of
-# their point groups.
+# The lattices that the vectors of a conventional cell span, centred or not.
 VECTOR_LATTICES = ("aP", "mP", "oP", "tP", "hP", "cP")
-VECTOR_LATTICE_ORDERS = np.array([2, 4, 8, 16, 24, 48])
 VECTOR_LATTICE_COLUMNS = [BRAVAIS_LATTICES.index(name) for name in VECTOR_LATTICES]
 # A strain below this is taken for an error of measurement: several s.u. of a powder pattern.
 METRIC_TOLERANCE = 0.004
+
 # Half of the neighbouring lattice points around the origin: v and -v are equally long.
 _LATTICE_POINTS = np.array([v for v in product((-1, 0, 1), repeat=3) if v > (0, 0, 0)])
 N_LENGTHS = 10
+# Stands for cells that are not known, until NaN takes its place.
+_PLACEHOLDER = (1.0, 1.0, 1.0, 90.0, 90.0, 90.0)
 # Differences below these are what errors of measurement make of none, and are taken for them:
 # exact equalities are those of refined cells, and an indexed cell would not have them.
 SMALLEST_STRAIN, SMALLEST_DIFFERENCE = 2.5e-3, 1.5e-3
@@ -51,64 +48,13 @@ _COMMON_ELEMENTS = 94
 _N_COUNTS = 6
 
 
-class GroupTable(NamedTuple):
-    """Properties of space groups, one entry of each array per group."""
-
-    numbers: np.ndarray
-    family: np.ndarray
-    """Crystal family: row of `VECTOR_LATTICES`."""
-    columns: np.ndarray
-    """Float columns: number, family, centring, centrosymmetry, point group, multiplicity."""
-    general_multiplicity: np.ndarray
-    """Points that a general position has in the conventional cell."""
-
-    @classmethod
-    def of(cls, numbers):
-        """Look the groups up."""
-        numbers = np.asarray(numbers, dtype=np.int64)
-        lattices = bravais_lattice(numbers)
-        families = "amothc"
-        family = np.array([families.index(name[0]) for name in lattices])
-        centring = np.array(["PSIFR".index(name[1]) for name in lattices])
-        every = list(dict.fromkeys(point_group(np.arange(1, 231))))
-        classes = np.array([every.index(name) for name in point_group(numbers)])
-        centric = np.asarray(is_centrosymmetric(numbers))
-        multiplicity = np.array([_multiplicity(int(number)) for number in numbers])
-        columns = [numbers, family, centring, centric, classes, np.log(multiplicity)]
-        return cls(numbers, family, np.column_stack(columns).astype(np.float32), multiplicity)
-
-    def metric_compatibility(self, strains):
-        """Compare the metric of each row with the metric of each group.
-
-        Parameters
-        ----------
-        strains : ndarray of shape (n, 6)
-            Strain to each of `VECTOR_LATTICES`.
-
-        Returns
-        -------
-        strain : ndarray of shape (n, n_groups)
-            Strain to the metric of the group.
-        excess : ndarray of shape (n, n_groups)
-            How many times more symmetric the metric is than the group.
-        """
-        order = (VECTOR_LATTICE_ORDERS * (strains < METRIC_TOLERANCE)).max(axis=1)
-        return strains[:, self.family], order[:, None] / VECTOR_LATTICE_ORDERS[self.family]
-
-
-def _multiplicity(number):
-    """Operations of a group, centring translations included."""
-    operations = gemmi.find_spacegroup_by_number(number).operations()
-    return len(operations.sym_ops) * len(operations.cen_ops)
-
-
 class ElementTable(NamedTuple):
     """Elemental properties, kept with a model so that it needs no other source."""
 
     properties: np.ndarray
     """Magpie's properties, shape (118, 22)."""
     sites: np.ndarray
-    """Scaled properties whose distances measure how unlike two elements are, shape (118, 6)."""
+    """Scaled properties that tell like atoms from unlike ones, shape (118, 6)."""
 
     @classmethod
     def read(cls):
@@ -134,14 +80,19 @@ class Lattices(NamedTuple):
 
     @classmethod
     def of(cls, cells):
-        """Describe cells of shape (n, 6)."""
+        """Describe cells of shape (n, 6); a cell of NaN, which is not known, gives NaN."""
+        known = ~np.isnan(cells).any(axis=1)
+        if not known.all():
+            found = cls.of(np.where(known[:, None], cells, _PLACEHOLDER))
+            return cls(
+                *(np.where(known.reshape(-1, *[1] * (a.ndim - 1)), a, np.nan) for a in found)
+            )
         reduced = niggli_cell(cells)
         squares = np.einsum(
             "vi,nij,vj->nv", _LATTICE_POINTS, metric_tensor(reduced), _LATTICE_POINTS
         )
         lengths = 0.5 * np.log(np.partition(squares, N_LENGTHS, axis=1)[:, :N_LENGTHS])
         lengths.sort(axis=1)
-        # The sign of a cosine depends on the choice of the axes where angles are nearly right.
         cosines = np.sort(np.abs(np.cos(np.radians(reduced[:, 3:]))), axis=1)
         return cls(lengths, bravais_distances(reduced), cosines, np.log(cell_volume(reduced)))
 
@@ -171,7 +122,7 @@ class Lattices(NamedTuple):
 
 
 class Compositions(NamedTuple):
-    """The compositions of n formulas."""
+    """What n formulas say."""
 
     fractions: sparse.csr_array
     """Atomic fractions of the elements, shape (n, 118)."""

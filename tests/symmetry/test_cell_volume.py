@@ -9,7 +9,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from crystalml.crystallography import ELEMENTS, parse_formulas
 from crystalml.datasets import load_cod_inorganic
 from crystalml.model_selection import composition_groups
-from crystalml.symmetry._atomic_volume_model import AtomicVolumeModel, fit_element_volumes
+from crystalml.symmetry._cell_model._volume import AtomicVolumeModel, fit_element_volumes
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The model behind `LatticeParameterRegressor`, on arrays: memory, trees, net and calibration."""
+"""The model behind `LatticeParameterRegressor`, on arrays: known cells, trees, net, calibration."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,20 @@ from scipy import sparse
 
 from crystalml.crystallography import BRAVAIS_LATTICES
 from crystalml.descriptors import CompositionDescriptors
-from crystalml.neural._cell_net import CellNet
-from crystalml.symmetry._atomic_volume_model import AtomicVolumeModel
-from crystalml.symmetry._cell_memory import N_CANDIDATES, N_CONTEXT, CellMemory
-from crystalml.symmetry._cell_shapes import FREE_NUMBERS, constrain, family_codes, shapes_to_cells
-from crystalml.symmetry._isostructural_neighbours import Compounds
+from crystalml.symmetry._cell_model._neighbours import (
+    N_CANDIDATES,
+    N_CONTEXT,
+    CellContents,
+    KnownCells,
+)
+from crystalml.symmetry._cell_model._net import CellNet
+from crystalml.symmetry._cell_model._shapes import (
+    FREE_NUMBERS,
+    constrain,
+    family_codes,
+    shapes_to_cells,
+)
+from crystalml.symmetry._cell_model._volume import AtomicVolumeModel
 
 # By crystal family: how much each number of a shape counts in the loss, and which share of the
 # scale of a mixture's component falls on it.
@@ -45,16 +54,6 @@ _LEAST_WEIGHT = 1e-3  # components with less are not chosen
 _HIDDEN_NUMBERS = 0.5  # of the training rows, so that the net learns to do without
 
 
-class Crystals(NamedTuple):
-    """Crystals whose lattice and contents are known, or assumed."""
-
-    amounts: sparse.csr_array
-    compounds: Compounds
-    lattices: np.ndarray
-    numbers: np.ndarray  # 0 where unknown
-    n_atoms: np.ndarray
-
-
 class Prediction(NamedTuple):
     """Cells, and standard deviations of their parameters and of the logarithm of their volume."""
 
@@ -65,7 +64,7 @@ class Prediction(NamedTuple):
 
 
 class CellModel:
-    """Volume by trees and a net, shape by the net's choice among candidates from a memory.
+    """Volume by trees and a net, shape by the net's choice among those of known crystals.
 
     Parameters
     ----------
@@ -85,35 +84,31 @@ class CellModel:
         self.calibration_fraction = calibration_fraction
         self.seeds = random_state.randint(np.iinfo(np.int32).max, size=4)
 
-    def fit(self, crystals, table, shapes, volumes, weight):
-        """Learn from crystals with known shapes and volumes (Å^3)."""
-        self.memory = CellMemory(
-            table,
-            crystals.lattices,
-            crystals.numbers,
-            crystals.n_atoms,
-            shapes,
-            volumes,
-            weight,
-        )
-        descriptors = CompositionDescriptors().transform(crystals.amounts)
+    def fit(self, contents, systems, shapes, volumes, weight):
+        """Learn from crystals with known shapes and volumes (Å^3).
+
+        `systems` are the codes of their chemical systems: what is said of a training row must
+        come from other systems, as it will for new ones.
+        """
+        self.known = KnownCells(contents, systems, shapes, volumes, weight)
+        descriptors = CompositionDescriptors().transform(contents.amounts)
         self.mean = descriptors.mean(axis=0)
         scale = descriptors.std(axis=0)
         self.scale = np.where(scale > 1e-9, scale, 1.0)
         generator = np.random.RandomState(self.seeds[0])
-        held_out = self._held_out(crystals.compounds.systems, generator)
+        held_out = self._held_out(systems, generator)
         learned = np.flatnonzero(~held_out)
-        per_atom = volumes / crystals.n_atoms
+        per_atom = volumes / contents.n_atoms
         trees = AtomicVolumeModel(self.max_iter, random_state=self.seeds[1], **_TREES)
         self.trees = trees.fit(
-            crystals.amounts[learned],
+            contents.amounts[learned],
             per_atom[learned],
             weight[learned],
             descriptors=descriptors[learned],
         )
         hidden = generator.random_sample(len(weight)) < _HIDDEN_NUMBERS
-        seen = crystals._replace(numbers=np.where(hidden, 0, crystals.numbers))
-        inputs = self._inputs(seen, descriptors, apart=True)
+        seen = contents._replace(numbers=np.where(hidden, 0, contents.numbers))
+        inputs = self._inputs(seen, descriptors, systems)
         self.net = CellNet(
             N_CONTEXT,
             N_CANDIDATES,
@@ -121,119 +116,109 @@ class CellModel:
             random_state=int(self.seeds[2]),
             **self.net_parameters,
         )
-        target = self._targets(crystals, shapes, volumes)
+        target = self._targets(contents, shapes, volumes)
         self.net.fit(inputs[learned], target[learned], sample_weight=weight[learned])
-        self._calibrate(held_out, crystals, descriptors, inputs, shapes, volumes)
+        self._calibrate(held_out, contents, descriptors, inputs, shapes, volumes)
         return self
 
-    def predict(self, crystals):
+    def predict(self, contents):
         """Predict cells of crystals whose lattices and contents are known."""
-        descriptors = CompositionDescriptors().transform(crystals.amounts)
-        inputs = self._inputs(crystals, descriptors)
-        return self._predict(crystals, descriptors, inputs)
+        descriptors = CompositionDescriptors().transform(contents.amounts)
+        inputs = self._inputs(contents, descriptors)
+        return self._predict(contents, descriptors, inputs)
 
     def predict_log_volumes(self, table):
         """Predict ln of the volume per atom (Å^3), and its standard deviation, by composition."""
         # What is said of lattice and contents does not reach this output of the net.
         lattices, numbers = np.zeros((2, len(table)), dtype=np.int64)
-        n_atoms = np.ones(len(table))
-        crystals = Crystals(table.amounts, Compounds(table), lattices, numbers, n_atoms)
-        descriptors = CompositionDescriptors().transform(crystals.amounts)
-        found = self.net.predict_distributions(self._inputs(crystals, descriptors))
-        return self._volume(crystals, descriptors, found.volume, _NET_ALONE, "volume")
+        contents = CellContents.of(table.amounts, lattices, numbers, np.ones(len(table)))
+        descriptors = CompositionDescriptors().transform(contents.amounts)
+        found = self.net.predict_distributions(self._inputs(contents, descriptors))
+        return self._volume(contents, descriptors, found.volume, _NET_ALONE, "volume")
 
-    def _predict(self, crystals, descriptors, inputs):
+    def _predict(self, contents, descriptors, inputs):
         """Predict from prepared inputs."""
         found = self.net.predict_distributions(inputs)
         logs, log_stds = self._volume(
-            crystals, descriptors, found.lattice_volume, _NET_WITH_LATTICE, "lattice_volume"
+            contents, descriptors, found.lattice_volume, _NET_WITH_LATTICE, "lattice_volume"
         )
-        logs = logs + np.log(crystals.n_atoms)
-        shapes, stds = choose_shapes(found, crystals.lattices)
-        cells = shapes_to_cells(shapes, np.exp(logs), crystals.lattices)
+        logs = logs + np.log(contents.n_atoms)
+        shapes, stds = choose_shapes(found, contents.lattices)
+        cells = shapes_to_cells(shapes, np.exp(logs), contents.lattices)
         own_std = log_stds / self.factors["lattice_volume"]
         lengths = np.sqrt(stds[:, :3] ** 2 + (own_std[:, None] / 3.0) ** 2)
         lengths *= self.factors["lengths"] * cells[:, :3]
         angles = np.degrees(stds[:, 3:]) * self.factors["angles"]
         return Prediction(cells, np.concatenate([lengths, angles], axis=1), logs, log_stds)
 
-    def _volume(self, crystals, descriptors, laplace, share, factor):
+    def _volume(self, contents, descriptors, laplace, share, factor):
         """Mix net and trees; the spread is that of the net, calibrated for the mixture."""
-        net = laplace[:, 0] + self.memory.log_sums(crystals.amounts)
-        trees = self.trees.predict_log(crystals.amounts, descriptors=descriptors)
+        net = laplace[:, 0] + self.known.log_sums(contents.amounts)
+        trees = self.trees.predict_log(contents.amounts, descriptors=descriptors)
         std = np.sqrt(2.0) * np.exp(laplace[:, 1]) * self.factors[factor]
         return share * net + (1.0 - share) * trees, std
 
-    def _inputs(self, crystals, descriptors, *, apart=False):
-        """Return the matrix for the net; with `apart`, no compound of the same elements helps."""
-        fractions = sparse.diags_array(1.0 / crystals.amounts.sum(axis=1)) @ crystals.amounts
-        candidates = self.memory.candidates(
-            crystals.compounds,
-            crystals.amounts,
-            crystals.lattices,
-            crystals.numbers,
-            crystals.n_atoms,
-            apart=apart,
-        )
+    def _inputs(self, contents, descriptors, systems=None):
+        """Return the matrix for the net; compounds of the given `systems` do not help their own."""
+        fractions = sparse.diags_array(1.0 / contents.amounts.sum(axis=1)) @ contents.amounts
+        crystals = contents.crystals(systems)
+        candidates = self.known.candidates(crystals, contents.numbers, contents.n_atoms)
         smallest = np.minimum.reduceat(fractions.data, fractions.indptr[:-1])
-        rarest = np.log(crystals.n_atoms * smallest)
-        n_rows = len(crystals.n_atoms)
+        rarest = np.log(contents.n_atoms * smallest)
+        n_rows = len(contents.n_atoms)
         parts = [
             np.clip((descriptors - self.mean) / self.scale, -6.0, 6.0),
             5.0 * fractions.toarray(),
-            self.memory.volume_features(crystals.compounds, apart=apart),
-            self.memory.log_sums(crystals.amounts) - 3.0,
-            np.log(crystals.n_atoms) - 3.0,
+            self.known.volume_features(crystals),
+            self.known.log_sums(contents.amounts) - 3.0,
+            np.log(contents.n_atoms) - 3.0,
             np.clip(rarest, -3.0, 6.0) - 1.0,
-            crystals.lattices,
+            contents.lattices,
             candidates.features.reshape(n_rows, -1),
             candidates.shapes.reshape(n_rows, -1),
         ]
         return np.column_stack(parts).astype(np.float32)
 
-    def _targets(self, crystals, shapes, volumes):
+    def _targets(self, contents, shapes, volumes):
         """Return the 14 columns that `CellLoss` asks for."""
-        family = family_codes(crystals.lattices)
-        log_volumes = np.log(volumes / crystals.n_atoms) - self.memory.log_sums(crystals.amounts)
+        family = family_codes(contents.lattices)
+        log_volumes = np.log(volumes / contents.n_atoms) - self.known.log_sums(contents.amounts)
         return np.column_stack([log_volumes, FREE_NUMBERS[family], _COUNTS[family], shapes])
 
     def _held_out(self, systems, generator):
         """Set rows aside by chemical systems; none where there are too few."""
-        names, codes = np.unique(systems.astype(str), return_inverse=True)
-        count = round(self.calibration_fraction * len(names))
-        chosen = np.isin(codes, generator.permutation(len(names))[:count])
-        enough = _FEWEST_CALIBRATION_ROWS <= chosen.sum() <= 0.5 * len(codes)
-        return chosen if enough else np.zeros(len(codes), dtype=bool)
+        n_systems = systems.max() + 1
+        count = round(self.calibration_fraction * n_systems)
+        chosen = np.isin(systems, generator.permutation(n_systems)[:count])
+        enough = _FEWEST_CALIBRATION_ROWS <= chosen.sum() <= 0.5 * len(systems)
+        return chosen if enough else np.zeros(len(systems), dtype=bool)
 
-    def _calibrate(self, held_out, crystals, descriptors, inputs, shapes, volumes):
+    def _calibrate(self, held_out, contents, descriptors, inputs, shapes, volumes):
         """Scale each kind of spread so that it holds the usual share of the held-out errors."""
         self.factors = dict.fromkeys(("volume", "lattice_volume", "lengths", "angles"), 1.0)
         rows = np.flatnonzero(held_out)
         if not len(rows):
             return
-        crystals = select(crystals, rows)
+        # Whatever else is known of the rows is in the prepared inputs.
+        contents = contents._replace(
+            amounts=contents.amounts[rows],
+            lattices=contents.lattices[rows],
+            n_atoms=contents.n_atoms[rows],
+        )
         descriptors, inputs = descriptors[rows], inputs[rows]
         found = self.net.predict_distributions(inputs)
-        truth = np.log(volumes[rows] / crystals.n_atoms)
-        alone = self._volume(crystals, descriptors, found.volume, _NET_ALONE, "volume")
-        prediction = self._predict(crystals, descriptors, inputs)
-        cells = shapes_to_cells(shapes[rows], volumes[rows], crystals.lattices)
+        truth = np.log(volumes[rows] / contents.n_atoms)
+        alone = self._volume(contents, descriptors, found.volume, _NET_ALONE, "volume")
+        prediction = self._predict(contents, descriptors, inputs)
+        cells = shapes_to_cells(shapes[rows], volumes[rows], contents.lattices)
         off = np.abs(prediction.cells - cells)
-        log_volumes = prediction.log_volumes - np.log(crystals.n_atoms)
+        log_volumes = prediction.log_volumes - np.log(contents.n_atoms)
         self.factors = {
             "volume": _one_sigma(np.abs(alone[0] - truth), alone[1]),
             "lattice_volume": _one_sigma(np.abs(log_volumes - truth), prediction.log_volume_stds),
             "lengths": _one_sigma(off[:, :3], prediction.stds[:, :3]),
             "angles": _one_sigma(off[:, 3:], prediction.stds[:, 3:]),
         }
-
-
-def select(crystals, rows):
-    """Return some rows of crystals."""
-    compounds = crystals.compounds.take(rows)
-    amounts = crystals.amounts[rows]
-    parts = (crystals.lattices, crystals.numbers, crystals.n_atoms)
-    return Crystals(amounts, compounds, *(part[rows] for part in parts))
 
 
 def choose_shapes(found, lattices):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import wasserstein_distance
 
 from crystalml.crystallography import parse_formulas
-from crystalml.symmetry._space_group_model._descriptors import Compositions, ElementTable
+from crystalml.known_crystals._descriptions import Compositions, ElementTable
 
 FORMULAS = ["NaCl", "KBr", "Fe2O3", "La1.85Sr0.15CuO4", "Si", "CaTiO3"]
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from crystalml.crystallography import ELEMENTS, parse_formulas
 from crystalml.datasets import load_cod_inorganic
 from crystalml.descriptors._elemental import elemental_table
-from crystalml.symmetry._space_group_model._stoichiometry import _set_partitions, stoichiometry
+from crystalml.known_crystals._stoichiometry import _set_partitions, stoichiometry
 
 ELECTRONEGATIVITY = 2
 

@@ -5,8 +5,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from crystalml.neural._cell_net import CANDIDATE_FEATURES, SHAPE, CellNet
-from crystalml.neural._cell_net_module import CellLoss, CellNetModule
+from crystalml.symmetry._cell_model._net import (
+    CANDIDATE_FEATURES,
+    SHAPE,
+    CellLoss,
+    CellNet,
+    CellNetModule,
+)
 
 N_COMPOSITION, N_CONTEXT, N_CANDIDATES, N_LATTICES = 5, 2, 3, 4
 WIDTH = N_COMPOSITION + N_CONTEXT + 1 + N_CANDIDATES * (CANDIDATE_FEATURES + SHAPE)

@@ -1,0 +1,5 @@
+"""The index of known crystals, which finds those that are like others."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""How the cell of a crystal is predicted: known cells, volume, net, and the likely lattice."""
