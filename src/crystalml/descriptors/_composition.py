@@ -15,7 +15,13 @@ from crystalml._validation import HasMethods, StrOptions, check_parameters
 from crystalml._version import __version__
 from crystalml.crystallography import ELEMENTS
 from crystalml.descriptors._base import StatelessTransformer, expand_selection
-from crystalml.descriptors._composition_features import STATISTICS, fill_block
+from crystalml.descriptors._composition_features import (
+    PRESETS,
+    STATISTICS,
+    build_families,
+    fill_block,
+    gaps_of,
+)
 from crystalml.descriptors._composition_input import (
     as_key,
     as_list,
@@ -25,7 +31,6 @@ from crystalml.descriptors._composition_input import (
     one_column,
     read,
 )
-from crystalml.descriptors._composition_presets import PRESETS, build_families, gaps_of
 from crystalml.exceptions import FormulaError, SchemaError
 
 if TYPE_CHECKING:

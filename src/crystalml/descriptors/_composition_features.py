@@ -1,11 +1,12 @@
-"""Arithmetic of composition descriptors on chunks of formulas with equally many elements.
+"""The composition descriptors, their named sets, and their arithmetic.
 
-A chunk of m formulas of k elements is two arrays of shape (k, m). Every family of descriptors
-writes its columns for one chunk, so that nothing larger than a chunk exists beside the output.
+Formulas are computed in chunks with equally many elements: m formulas of k elements are two arrays
+of shape (k, m). Every family of descriptors writes its columns for one chunk, so that nothing
+larger than a chunk exists beside the output.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import combinations, pairwise
 from types import MappingProxyType
 
@@ -13,6 +14,12 @@ import numpy as np
 
 from crystalml.crystallography import ELEMENTS
 from crystalml.descriptors._charge_balance import ChargeBalance
+from crystalml.descriptors._elemental import (
+    SOURCES,
+    common_oxidation_states,
+    electronegativities,
+    elemental_table,
+)
 
 # pymatgen drops smaller amounts from a composition.
 SMALLEST_AMOUNT = 1e-8
@@ -20,6 +27,32 @@ SMALLEST_AMOUNT = 1e-8
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-8
 # Numbers per array of a chunk: small enough for the processor's cache.
 _CHUNK_NUMBERS = 2**16
+
+# A preset is one family of descriptors or several.
+PRESETS = {
+    "ward2016": ("stoichiometry", "magpie", "valence_orbitals", "ionic_character"),
+    **{
+        name: (name,)
+        for name in (
+            *SOURCES,
+            "stoichiometry",
+            "valence_orbitals",
+            "valence_orbital_averages",
+            "ionic_character",
+            "element_fractions",
+        )
+    },
+}
+
+_VALENCE_ORBITALS = {"valence_orbitals": "frac", "valence_orbital_averages": "avg"}
+
+# The statistics of matminer's presets.
+_SPREAD = ("minimum", "maximum", "range", "mean")
+DEFAULT_STATISTICS = {
+    **dict.fromkeys(SOURCES, (*_SPREAD, "std_dev")),
+    "magpie": (*_SPREAD, "avg_dev", "mode"),
+    **dict.fromkeys(("optical", "mp_transport"), (*_SPREAD, "std_dev", "mode")),
+}
 
 
 class Chunk:
@@ -312,3 +345,46 @@ def _gaps(values, properties, source):
         )
         for element in np.flatnonzero(np.isnan(values).any(axis=1))
     }
+
+
+@lru_cache(maxsize=32)
+def build_families(names, statistics, impute):
+    """Return the families of `names`, in order.
+
+    `statistics` replaces those of every elemental source; None keeps the preset's own.
+    `impute` fills the gaps of the sources as matminer does.
+    """
+    return tuple(_build(name, statistics, impute) for name in names)
+
+
+def gaps_of(amounts, families):
+    """Say of every row of a CSR matrix which of its elements lack which properties.
+
+    The result maps the rows that lack something to a text.
+    """
+    lacking = {}
+    for family in families:
+        for element, properties in family.gaps.items():
+            lacking.setdefault(element, []).extend(properties)
+    if not lacking:
+        return {}
+    gaps = {}
+    entries = np.flatnonzero(np.isin(amounts.indices, list(lacking)))
+    rows = np.searchsorted(amounts.indptr, entries, side="right") - 1
+    for row, element in zip(rows.tolist(), amounts.indices[entries].tolist(), strict=True):
+        names = lacking[element]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        gaps.setdefault(row, []).append(f"{ELEMENTS[element]} has no {', '.join(names[:3])}{more}")
+    return {row: "; ".join(said) for row, said in gaps.items()}
+
+
+def _build(name, statistics, impute):
+    """Build one family."""
+    if name in SOURCES:
+        table = elemental_table(name, impute=impute)
+        return ElementStatistics(table, statistics or DEFAULT_STATISTICS[name])
+    if name in _VALENCE_ORBITALS:
+        return ValenceOrbitals(elemental_table("magpie", impute=impute), _VALENCE_ORBITALS[name])
+    if name == "ionic_character":
+        return IonicCharacter(electronegativities(impute=impute), common_oxidation_states())
+    return {"stoichiometry": Stoichiometry, "element_fractions": ElementFractions}[name]()

@@ -1,27 +1,39 @@
 """The descriptors of structures: their names, their groups and how one crystal is described."""
 
+import warnings
 from itertools import pairwise
 from math import floor, log10
 from typing import NamedTuple
 
+import gemmi
 import numpy as np
 from scipy import constants
 
+from crystalml._dependencies import import_optional
+from crystalml.crystallography import CRYSTAL_SYSTEMS, crystal_system, is_centrosymmetric
 from crystalml.descriptors._structure_neighbours import (
     bond_angles,
     bonded_pairs,
     coordination_numbers,
     pairs_within,
     refuse_coinciding,
+    voronoi_faces,
 )
-from crystalml.descriptors._structure_symmetry import SYMMETRY_NAMES, detected_symmetry
-from crystalml.descriptors._structure_voronoi import voronoi_faces
+from crystalml.exceptions import InvalidInputError
 
 _GRAM_PER_CUBIC_CENTIMETRE = constants.atomic_mass * 1e27  # one dalton per Å^3
 
 _STATISTICS = ("minimum", "maximum", "mean", "std_dev")
 _VARIATION = ("minimum", "maximum", "range", "mean", "avg_dev")
 RDF = "rdf"
+
+SYMMETRY_NAMES = (
+    "spacegroup_number",
+    "crystal_system",
+    "point_group_order",
+    "is_centrosymmetric",
+    "n_orbits",
+)
 
 
 def _statistics_of(quantity):
@@ -45,6 +57,8 @@ _GROUPS = {
         "voronoi_packing_efficiency",
     ),
 }
+
+
 # What tells of symmetry or of the choice of the cell: never part of "default".
 _NAMED_ONLY = {"contents": ("n_sites", "n_atoms"), "symmetry": SYMMETRY_NAMES}
 
@@ -184,3 +198,29 @@ def _statistics(quantity, values, weights):
     spread = np.sqrt(np.average((values - mean) ** 2, weights=weights))
     statistics = (values.min(), values.max(), mean, spread)
     return dict(zip(_statistics_of(quantity), statistics, strict=True))
+
+
+def detected_symmetry(crystal, tolerance):
+    """Return what spglib, by way of pymatgen, finds within `tolerance` in Å."""
+    core = import_optional("pymatgen.core", needed_by="StructureDescriptors")
+    symmetry = import_optional("pymatgen.symmetry.analyzer", needed_by="StructureDescriptors")
+    structure = core.Structure(
+        core.Lattice(crystal.vectors), [dict(here) for here in crystal.species], crystal.fractions
+    )
+    with warnings.catch_warnings():
+        # What spglib asks of its callers, here pymatgen.
+        warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)
+        try:
+            found = symmetry.SpacegroupAnalyzer(structure, tolerance).get_symmetry_dataset()
+        except symmetry.SymmetryUndeterminedError as error:
+            raise InvalidInputError(f"no space group is found within {tolerance} Å") from error
+    number = int(found.number)
+    operations = gemmi.get_spacegroup_reference_setting(number).operations()
+    values = (
+        number,
+        CRYSTAL_SYSTEMS.index(crystal_system(number)) + 1,
+        len(operations.sym_ops),
+        is_centrosymmetric(number),
+        len(np.unique(found.equivalent_atoms)),
+    )
+    return dict(zip(SYMMETRY_NAMES, map(float, values), strict=True))

@@ -5,9 +5,7 @@ from crystalml._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "_check._flags": ["CHECK_FLAGS"],
-        "_check._table": ["TableCheck", "check_table"],
-        "_cif": ["read_cif"],
+        "_check._table": ["CHECK_FLAGS", "TableCheck", "check_table"],
         "_cod._client": ["CODClient"],
         "_cod._metadata": ["CleanedMetadata", "clean_cod_metadata"],
         "_cod._store": ["CODDownloadReport"],
@@ -16,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "_parquet._write": ["cifs_to_parquet"],
         "_reader": ["CIFReader"],
         "_parquet._run_report": ["CIFRunReport"],
-        "_table": ["read_cifs"],
+        "_read_cifs": ["read_cif", "read_cifs"],
         "_tags": ["FLAGS"],
     },
 )

@@ -13,9 +13,9 @@ from crystalml._validation import Interval, StrOptions, check_parameters
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._chunks import read_in_chunks
 from crystalml.io._columns import join_columns
+from crystalml.io._find_cifs import single_source
+from crystalml.io._read_cifs import raise_first_error, table_of
 from crystalml.io._records import columns_of_first
-from crystalml.io._sources import single_source
-from crystalml.io._table import raise_first_error, table_of
 from crystalml.io._unpack import MAX_FILE_SIZE
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from functools import cache
 import gemmi
 import numpy as np
 
-from crystalml.crystallography import ELEMENTS
+from crystalml.crystallography import ELEMENTS, spacegroups_of_bravais_lattice
 from crystalml.io._check._reference import MOST_ATOMS, reachable_counts
 
 DALTON_PER_CUBIC_ANGSTROM = 1.66053906660  # in g/cm^3; CODATA 2018
@@ -90,7 +90,7 @@ def counts_fit(amounts, formula_units, numbers, factors):
 def triple_cells(rows):
     """Return 3 for rhombohedral axes, as the tables are for hexagonal ones, else 1."""
     on_rhombohedral = np.abs(rows.cells[:, 5] - 120.0) > 1.0
-    is_rhombohedral = np.isin(rows.number, (146, 148, 155, 160, 161, 166, 167))
+    is_rhombohedral = np.isin(rows.number, spacegroups_of_bravais_lattice("hR"))
     return np.where(on_rhombohedral & is_rhombohedral, 3, 1)
 
 

@@ -13,9 +13,9 @@ from crystalml.crystallography import cell_volume
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._check._contents import DALTON_PER_CUBIC_ANGSTROM
 from crystalml.io._convert._sites import FULL_OCCUPANCY
+from crystalml.io._read_cifs import build_table
 from crystalml.io._record import RECORD_FIELDS
 from crystalml.io._site_formula import contents_as_formula
-from crystalml.io._table import build_table
 
 if TYPE_CHECKING:
     import pandas as pd

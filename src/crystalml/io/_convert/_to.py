@@ -1,5 +1,7 @@
 """From CIFs and rows of the table to the structures of pymatgen and ASE."""
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import gemmi
@@ -11,16 +13,17 @@ from crystalml._typing import CIFSource
 from crystalml._validation import as_pandas
 from crystalml.crystallography import lattice_vectors
 from crystalml.exceptions import CIFError, InvalidInputError, SchemaError
-from crystalml.io._convert._row_files import read_row_sources, source_bytes
 from crystalml.io._convert._sites import FULL_OCCUPANCY, Rules, read_sites
+from crystalml.io._find_cifs import iterate_sources, single_source
 from crystalml.io._limits import FileLimitError
-from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS
-from crystalml.io._sources import single_source
+from crystalml.io._records import read_records
+from crystalml.io._source import READ_ERRORS, file_source, named_file, reason
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Structure
+
 
 _CHOICES = {
     "occupancy": ("keep", "majority", "drop", "raise"),
@@ -30,6 +33,8 @@ _CHOICES = {
     "on_error": ("raise", "none"),
 }
 _DEUTERIUM_MASS = 2.01355  # dalton, as ASE's own CIF reader sets it
+
+_IN_MEMORY = ("<text>", "<bytes>", "<file>")
 
 
 def to_pymatgen(
@@ -298,3 +303,48 @@ def _atoms(ase, sites, info):
         }
         atoms.set_array("spacegroup_kinds", sites.kinds.astype(int))
     return atoms
+
+
+def read_row_sources(names):
+    """Yield the distinct names of column `source`, each with its bytes or a CIFError.
+
+    Archives are walked once each, however many members are wanted.
+    """
+    members = {}  # archive -> wanted names
+    for name in dict.fromkeys(names):
+        archive = None
+        if isinstance(name, str) and not os.path.isfile(named_file(name)):
+            parents = (named_file(str(parent)) for parent in Path(name).parents)
+            archive = next((parent for parent in parents if os.path.isfile(parent)), None)
+        if archive is None:
+            yield name, _read(name)
+        else:
+            members.setdefault(archive, {})[name] = None
+    for archive, wanted in members.items():
+        for source in iterate_sources(archive, caller="read_row_sources"):
+            if source.name in wanted:
+                del wanted[source.name]
+                yield source.name, source_bytes(source)
+        for name in wanted:
+            yield name, CIFError(f"archive {archive!r} has no such member")
+
+
+def source_bytes(source):
+    """Bytes of a Source, or the CIFError that says why there are none."""
+    if source.error is not None:
+        return CIFError(source.error)
+    try:
+        return source.read()
+    except READ_ERRORS as error:
+        return CIFError(reason(error))
+
+
+def _read(name):
+    if not isinstance(name, str):
+        return CIFError("the row has no source to read the atoms from; pass the CIF itself")
+    if name in _IN_MEMORY:
+        return CIFError(
+            "the row came from a CIF in memory, which the table does not keep; pass the text, "
+            "bytes or file instead"
+        )
+    return source_bytes(file_source(named_file(name)))

@@ -12,12 +12,11 @@ from crystalml._dependencies import import_optional
 from crystalml._typing import CIFSources, PathLike, Progress
 from crystalml.exceptions import InvalidInputError, ParquetError
 from crystalml.io._chunks import chunks_of, emptied, run_in_order
+from crystalml.io._find_cifs import check_max_file_size, iterate_sources
 from crystalml.io._parquet._folder import ParquetFolder
 from crystalml.io._parquet._parts import Chunk, read_chunk, stamp_of
-from crystalml.io._parquet._run_report import CIFRunReport
-from crystalml.io._parquet._run_summary import RunSummary
-from crystalml.io._sources import check_max_file_size, iterate_sources
-from crystalml.io._table import file_progress
+from crystalml.io._parquet._run_report import CIFRunReport, RunSummary
+from crystalml.io._read_cifs import file_progress
 from crystalml.io._unpack import MAX_FILE_SIZE
 
 # A part ends early at so many bytes that cannot be read in place: they are unpacked again when an

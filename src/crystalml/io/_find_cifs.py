@@ -1,4 +1,4 @@
-"""From what users name (files, folders, globs, archives, text) to single CIFs."""
+"""Find the single CIFs behind what users name: files, folders, globs, archives, text."""
 
 import glob
 import os
