@@ -181,6 +181,7 @@ def read_cifs(
         files = iterate_sources(sources, caller="read_cifs", max_size=max_file_size)
         for n_files, found in read_in_chunks(files, n_jobs, read=columns_of_all):
             if on_error == "raise":
+                # Chunk by chunk: the rest need not be read once one has failed.
                 raise_first_error(found, caller="read_cifs")
             pieces.append(found)
             bar.update(n_files)
@@ -190,6 +191,7 @@ def read_cifs(
 def file_progress(sources: CIFSources, enabled: Progress, *, caller: str) -> Any:
     """Bar over files, with their number where it can be told before they are read."""
     bar = progress_bar(enabled=enabled, description="reading CIFs", unit="file")
+    # Counting walks all folders, which is not worth it for a bar that nobody sees.
     if not bar.disable:
         bar.reset(total=count_sources(sources, caller=caller))
     return bar

@@ -118,7 +118,9 @@ class CIFReader(TransformerMixin, BaseEstimator):
         InvalidInputError
             If a parameter or `X` cannot be used.
         """
+        # Parameters may have been set since the fit, which is optional.
         self._check(X)
+        # Lists have a method of that name, too; `iloc` tells the objects of pandas from them.
         index = getattr(X, "index", None) if hasattr(X, "iloc") else None
         limit = self.max_file_size
         sources = (single_source(source, caller="CIFReader", max_size=limit) for source in X)

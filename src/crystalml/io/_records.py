@@ -19,6 +19,7 @@ READER_FAILED = "the reader failed, please report this file"
 
 NO_CELL = "no data block has a unit cell"
 
+# How files begin that are often called .cif by mistake: most are what a server sent instead.
 _SIGNATURES = {
     b"\x89PNG": "a PNG picture",
     b"%PDF": "a PDF document",
@@ -42,6 +43,7 @@ def columns_of_all(sources):
 
 def columns_of_first(sources):
     """Read Sources into columns with one row per file: its first record."""
+    # The first has a cell if any has one, as `read_records` sorts out the others.
     return columns_of([records_of_source(source)[0] for source in sources])
 
 
@@ -75,6 +77,7 @@ def read_records(data, source):
 
     Raises FileLimitError where it takes more than one file may.
     """
+    # One for the whole file: many small blocks are as slow as a large one.
     allowance = Allowance()
     blocks, flags = parse_blocks(data, allowance)
     records = []
@@ -83,6 +86,7 @@ def read_records(data, source):
         records.append(record_of(block, source, file_flags=flags))
     if records:
         return records
+    # Without a cell, a block with some known item still says what the file was.
     described = next((block for block in blocks if block.values), None)
     if described is None:
         return [error_record(source, _why_nothing(data, blocks))]
@@ -91,6 +95,7 @@ def read_records(data, source):
 
 def _why_nothing(data, blocks):
     """Say in one sentence why no record came out."""
+    # A file may be of any size; its beginning is enough to name it.
     head = data[:4096].lstrip()
     if not head:
         return "the file is empty"
@@ -119,6 +124,7 @@ def to_utf8(data):
     (authors, minerals) come out right.
     """
     if data.startswith(_UTF16_MARKS):
+        # Half a character at the end of a file costs itself alone.
         return data.decode("utf-16", "replace").encode(), True
     data = data.removeprefix(_UTF8_MARK)
     if data.isascii() or _is_utf8(data):
@@ -139,14 +145,17 @@ def _parse_text(data, allowance):
     is_cif2 = data.startswith(CIF2_MAGIC)  # gemmi reads CIF 1.1
     blocks = None if is_cif2 else scan_blocks(data, allowance)
     if blocks is None and b"\r" in data:
+        # Only if need be, as this copies the whole file.
         data = with_line_feeds(data)
         blocks = None if is_cif2 else scan_blocks(data, allowance)
     if blocks is not None:
         return blocks
+    # What follows holds every word in memory, which the scanner does not.
     check_words(data)
     if is_cif2:
         return repair_blocks(data, allowance)
     try:
+        # Strict, and compiled: only what it refuses goes to the tolerant parser.
         return gemmi_blocks(data, allowance)
     except (ValueError, RuntimeError):
         return repair_blocks(data, allowance)
@@ -179,12 +188,14 @@ def _block(block, allowance):
 def _add_loop(builder, loop):
     """Hand a loop over, without touching the values of one that is not wanted."""
     tags = [tag.encode() for tag in loop.tags]
+    # Values that nobody wants are not even turned into Python objects.
     if not any(map(canonical_tag, tags)):
         return
     values, width = loop.values, len(tags)
     for index, tag in enumerate(tags):
         if canonical_tag(tag) in OPERATION_TAGS:
             column = values[index::width]
+            # Missing quotes may still fill the rows by chance; the tolerant parser knows the lines.
             if not are_triplets([value.encode() for value in column]):
                 raise ValueError(f"{tag!r} has values that are no operations")
     builder.add_loop(tags, lambda index: [value.encode() for value in values[index::width]])

@@ -107,6 +107,7 @@ def scan_blocks(data, allowance=None):
     """Read CIF text (UTF-8 bytes) into blocks, or return None where in doubt."""
     try:
         return _Scanner(data, allowance or Allowance()).scan()
+    # An exception, as doubts come up many calls deep, and only in a few files.
     except Doubt:
         return None
 
@@ -130,6 +131,7 @@ class _Scanner:
         """Walk the keywords and wanted tags."""
         simple, loop, wanted = _VALUE, _LOOP, _wanted_name  # local names: this is the hot loop
         for span, (start, end) in enumerate(self.spans):
+            # Inside of text fields a carriage return does no harm, so only the rest is looked at.
             if self.data.find(b"\r", start, end) >= 0:
                 raise Doubt  # where lines end is another module's business
             self.span, self.end = span, end
@@ -140,6 +142,7 @@ class _Scanner:
                     tag, value = hit.group(1, 2)
                     name = wanted(tag)
                     if name is not None:
+                        # The most frequent case, without a call; `_pair` knows the others.
                         if name in SCALAR_TAGS and name not in values and value not in NULLS:
                             values[name] = value
                         else:
@@ -151,6 +154,7 @@ class _Scanner:
                     values = self.values
         self._close()
         blocks = self.blocks
+        # The tolerant parser flags blocks of the same name.
         if len(blocks) > 1 and len({block.name.lower() for block in blocks}) < len(blocks):
             raise Doubt
         return blocks
@@ -205,6 +209,7 @@ class _Scanner:
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
         atoms = None
+        # Atoms are taken apart only where nothing else gives the formula: that is the slow part.
         if self.sites is not None and FORMULA_TAG not in self.values:
             plan, body = self.atom_loop
             atoms = atoms_in(body, plan)
@@ -229,6 +234,7 @@ class _Scanner:
         position = _SKIPPED.match(data, position, end).end()
         if position == end and self.span + 1 < len(self.spans):
             after, end = self.spans[self.span + 1]
+            # The next span begins behind a text field, which is therefore the value.
             value = data[position:after]
         else:
             found = _SINGLE_VALUE.match(data, position, end)
@@ -289,8 +295,10 @@ class _Scanner:
                 self.operations[tag] = operations
         if plan.sites is not None and self.sites is None:
             self.sites = sites_in(body, plan.width, *plan.sites)
+            # The text, not its tokens: most files have a formula, and never ask for the atoms.
             self.atom_loop = (plan, body)
         for tag, column in plan.scalars:
+            # A scalar in a loop, such as one of several wavelengths: the first given one counts.
             given = (v for v in tokens_in(body, plan.width)[column :: plan.width] if v not in NULLS)
             self._pair(tag, next(given, b"?"))
 
@@ -302,6 +310,7 @@ class _Scanner:
         data = self.data
         found = _LOOP_END.search(data, start, self.end)
         if found is None:
+            # A span that ends before the file does is followed by a text field.
             if self.end < len(data):
                 raise Doubt  # a text field
             return data[start:]
@@ -345,6 +354,7 @@ def _outside_text_fields(data):
     spans, start, is_text = [], 0, False
     found = data.find(b";")
     while found >= 0:
+        # At position 0 there is no line before, and -1 would look at the end of the file.
         if data[found - 1] == _NEWLINE and found:
             if not is_text:
                 spans.append((start, found))
@@ -385,12 +395,14 @@ def loop_plan(header):
 
 def operations_in(body, width, column):
     """Operations in a loop's values; real files share few lists, so this is mostly known."""
+    # A hostile file must not fill the memory with long lists that never come again.
     look_up = _known_operations if len(body) <= LONGEST_LIST else _read_operations
     return look_up(body, width, column)
 
 
 def _read_operations(body, width, column):
     tokens = tokens_in(body, width)[column::width]
+    # Blanks without quotes may split operations and still fill the rows.
     if not are_triplets(tokens):
         raise Doubt
     return operations_of(tuple(tokens)) if tokens else None
@@ -403,6 +415,7 @@ def sites_in(body, width, named, occupancy, group):
     """Count the sites in a loop's values, and tell whether they are disordered."""
     tokens = tokens_in(body, width)
     count = len(tokens) // width
+    # Templates list one site of question marks: that is no atom.
     if count == 0 or (count == 1 and tokens[named] in NULLS):
         return None
     occupancies = () if occupancy is None else tokens[occupancy::width]
@@ -427,6 +440,7 @@ def tokens_in(body, width):
             raise Doubt  # a quote has no end
     else:
         tokens = body.split()
+    # A value is missing, or has blanks without quotes; which one, only lines tell.
     if len(tokens) % width:
         raise Doubt
     return tokens

@@ -42,6 +42,7 @@ def check_cell(rows):
     with np.errstate(invalid="ignore", divide="ignore"):
         deviation = np.abs(np.log(rows.volume / computed))
         excess = deviation / volume_tolerance(rows.cells, rows.volume, rows.volume_su)
+    # These have no logarithm, and no rounding explains them.
     excess[(rows.volume <= 0) & ~np.isnan(computed)] = np.inf
     return computed, {"impossible_cell": impossible, "volume_contradicts_cell": excess}
 
@@ -55,6 +56,7 @@ def volume_tolerance(cells, volume, volume_su):
     """
     lengths, angles = cells[:, :3], cells[:, 3:]
     length_error = _half_unit(lengths)[:, None] / lengths
+    # Symmetry mostly sets these, so that they were not rounded.
     fixed = np.isin(angles, (60.0, 90.0, 120.0))
     half_angle = np.radians(_half_unit(np.where(fixed, np.nan, angles)))[:, None]
     angle_error = np.where(fixed, 0.0, half_angle)
@@ -70,6 +72,7 @@ def _angle_slopes(angles):
     cosines, sines = np.cos(np.radians(angles)), np.sin(np.radians(angles))
     product = cosines.prod(axis=1)
     square = 1.0 - (cosines**2).sum(axis=1) + 2.0 * product
+    # From V^2 = (abc)^2 (1 - sum of cos^2 + 2 product of cos).
     others = np.column_stack([cosines[:, j] * cosines[:, k] for j, k in ((1, 2), (0, 2), (0, 1))])
     return sines * (cosines - others) / square[:, None]
 
@@ -159,6 +162,7 @@ def _wide_tolerances(rows, length_tolerance, angle_tolerance):
 def _tolerances(rows, length_tolerance, angle_tolerance):
     """Return the same tolerances, narrowed where s.u. are given."""
     length, angle = _wide_tolerances(rows, length_tolerance, angle_tolerance)
+    # One edge with an s.u. shows that they were written; those tied to it have often none.
     has_su = ~np.isnan(rows.cell_sus[:, :3]).all(axis=1, keepdims=True)
     sus = np.nan_to_num(rows.cell_sus)
     by_su = _SU_FACTOR * np.sqrt((sus[:, :3][:, np.array(_OTHERS)] ** 2).sum(axis=2))
@@ -213,9 +217,11 @@ def _lattice_possible(rows, chosen, length_tolerance, angle_tolerance):
         return np.zeros(0, dtype=bool)
     cells = rows.cells[chosen]
     needed = bravais_lattice(rows.number[chosen])
+    # The position of each needed lattice among the columns, for all rows at once.
     column = np.searchsorted(sorted(BRAVAIS_LATTICES), needed.astype(str))
     column = np.argsort(BRAVAIS_LATTICES)[column]
     possible = np.zeros(len(chosen), dtype=bool)
+    # The declared axes may be wrong, so that their centring is no evidence: any may apply.
     for centring in _CENTRINGS:
         allowed = metric_symmetry(
             cells,

@@ -186,6 +186,7 @@ def check_table(
         deviations["cell_contradicts_spacegroup"] > 1
     )
     deviations |= check_contents(data, units, density(data, units, volumes), unconventional)
+    # Only after the contents were checked: a Z that was chosen to fit contradicts nothing.
     units = np.where(np.isnan(units), best_formula_units(data, volumes), units)
     residuals = volume_residuals(data, units, volumes)
     deviations |= check_volume(data, units, volumes, residuals)
@@ -228,12 +229,14 @@ def _surprise(deviations, flagged):
     reference = check_reference()
     by_subject = {}
     for column, name in enumerate(deviations.columns):
+        # Beyond a thousand tolerances the tail of the reference says nothing any more.
         found = np.minimum(deviations[name].to_numpy(), 1e3)
         rows = flagged[:, column]
         surprise = np.zeros(len(found))
         surprise[rows] = reference.tails.get(name, 0.0) * np.log10(found[rows])
         surprise[rows] -= np.log10(reference.rates[name])
         subject = SUBJECTS.get(name, name)
+        # One fault may raise several flags of a subject, so that they do not add up.
         by_subject[subject] = np.maximum(by_subject.get(subject, 0.0), surprise)
     return sum(by_subject.values(), np.zeros(len(deviations)))
 

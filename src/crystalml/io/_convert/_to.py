@@ -227,6 +227,7 @@ def _convert_rows(table, rules, on_error, caller, build):
             f"{caller}: the table has no column {missing[0]!r}, which says where the atoms are; "
             "use the table of read_cifs, or pass the CIF itself."
         )
+    # Grouped by source, so that a file with many blocks is read once.
     wanted = {}  # source -> positions of its rows
     for position, name in enumerate(table["source"]):
         wanted.setdefault(name if isinstance(name, str) else None, []).append(position)
@@ -272,6 +273,7 @@ def _choose_block(data, name, wanted):
     if not pairs:
         named = "" if wanted is None else f" named {wanted!r}"
         raise CIFError(f"it has no data block{named} with a unit cell")
+    # Without any, the first says in its error that it lists no atoms.
     return next((pair for pair in pairs if pair[1]["n_sites"]), pairs[0])
 
 
@@ -294,9 +296,11 @@ def _atoms(ase, sites, info):
     )
     if "D" in major:
         masses = atoms.get_masses()
+        # ASE knows no D: the mass is all that tells it from H.
         masses[np.array(major) == "D"] = _DEUTERIUM_MASS
         atoms.set_masses(masses)
     if any(min(here.values()) < FULL_OCCUPANCY for here in sites.species):
+        # ASE's own layout for mixed sites, which its writers understand.
         atoms.info["occupancy"] = {
             str(kind): {("H" if symbol == "D" else symbol): value for symbol, value in here.items()}
             for kind, here in zip(sites.kinds.tolist(), sites.species, strict=True)

@@ -67,11 +67,13 @@ class ParquetFolder:
         try:
             self._continue()
         except BaseException:
+            # Where __enter__ fails, __exit__ is not called, and the lock would stay.
             self._manifest.__exit__()
             raise
         return self
 
     def __exit__(self, *error):
+        # What is left there belongs to no finished part.
         shutil.rmtree(self.folder / STAGING_NAME, ignore_errors=True)
         self._manifest.__exit__(*error)
 
@@ -106,6 +108,7 @@ class ParquetFolder:
 
         columns = ["source", "size", "mtime_ns", "sha256"]
         before = parquet.read_table(self._sources_path(part), columns=columns).to_pylist()
+        # The shorter list is filled with None: files are gone or new.
         for old, new in zip_longest(before, zip(*stamps, strict=True)):
             if old is None:
                 return f"{new[0]!r} is new"
@@ -124,6 +127,7 @@ class ParquetFolder:
         (self.folder / SOURCES_NAME).mkdir(exist_ok=True)
         body = to_parquet_bytes(tables, table_schema())
         for path, content in (
+            # The sources first: whoever sees a part finds its sources, too.
             (self._sources_path(part), to_parquet_bytes(sources, source_schema())),
             (self._part_path(part), body),
         ):
@@ -143,6 +147,7 @@ class ParquetFolder:
     def forget_from(self, part):
         """Remove this part and all after it: there are no files for them any more."""
         for number in [number for number in self._parts if number >= part]:
+            # Before the files go: what is left of them after a kill, the next run clears away.
             self._manifest.append(part=number, file=None)
             self._manifest.sync()
             del self._parts[number]
@@ -164,11 +169,13 @@ class ParquetFolder:
         elif header != self._settings:
             self._refuse(header)
         shutil.rmtree(self.folder / STAGING_NAME, ignore_errors=True)
+        # A disk that lost its last writes, or a user, may have taken what the manifest promises.
         for number in [n for n, record in self._parts.items() if not self._is_whole(n, record)]:
             del self._parts[number]
         finished = {self._part_path(number).name for number in self._parts}
         for folder in (self.folder, self.folder / SOURCES_NAME):
             for path in folder.glob("part-*.parquet"):
+                # Only names of our own making are removed.
                 if _PART_NAME.fullmatch(path.name) and path.name not in finished:
                     path.unlink()
 
@@ -197,6 +204,7 @@ class ParquetFolder:
 def digest(stamps):
     """Checksum of the files of a part: their names, sizes, and times or contents, in order."""
     text = repr([tuple(column) for column in stamps])
+    # Names that are no UTF-8 hold surrogates, which no strict encoder takes.
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 

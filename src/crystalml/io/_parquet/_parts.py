@@ -18,6 +18,7 @@ from crystalml.io._parquet._run_report import RunSummary
 from crystalml.io._records import records_of_source
 from crystalml.io._source import SourceList
 
+# STATUSES run from the best to the worst.
 _RANK = {status: rank for rank, status in enumerate(STATUSES)}
 
 
@@ -72,6 +73,7 @@ def read_chunk(chunk):
     records, stamps, n_rows, seconds = [], [], [], []
     for source in chunk.sources:
         start = perf_counter()
+        # Without a time, the bytes tell whether a file has changed: read once, for both purposes.
         file = source.loaded() if source.mtime_ns is None else source
         found = records_of_source(file)
         seconds.append(perf_counter() - start)
@@ -150,6 +152,7 @@ def _pack(column):
     else:
         values, missing = column, np.isnan(column)
     if values.dtype == bool:
+        # Arrow keeps logicals as bits, the first in the lowest.
         values = np.packbits(values, bitorder="little")
     return _packed(missing, values.tobytes())
 

@@ -38,6 +38,7 @@ class RunSummary:
             names = [statuses[row], *(flags[row].split(";") if flags[row] else ())]
             for name in names:
                 rows_with.setdefault(name, []).append(row)
+        # Sound rows are counted, but nobody needs to be shown the first of them.
         rows_with.pop(STATUSES[0], None)
         slow = np.argsort(-sources["seconds"], kind="stable")[:_SLOWEST]
         return cls(
@@ -128,6 +129,7 @@ class CIFRunReport:
         """Build the report from the sum of the summaries of all parts."""
         import pandas as pd
 
+        # By status only: a row with a flag is also among those of its status.
         first = [row for name in STATUSES for row in summary.first.get(name, []) if row[1]]
         # Names of files as objects: pandas 3 makes text of them that has no room for odd bytes.
         slowest = pd.DataFrame(
