@@ -100,6 +100,7 @@ class Stoichiometry(Family):
     """Norms of the vector of atomic fractions."""
 
     powers = (0, 2, 3, 5, 7, 10)
+    # As matminer writes them, so that columns can be compared.
     labels = tuple(f"{power}-norm" for power in powers)
 
     def fill(self, chunk, out):
@@ -189,6 +190,7 @@ class IonicCharacter(Family):
         """Write the three numbers; an element alone is not ionic."""
         elements, fractions = chunk.elements, chunk.fractions
         out[:, 0] = possible[chunk.formulas]
+        # Below any character, so that the first pair replaces it.
         largest = np.full(len(out), 0.0 if len(elements) == 1 else -np.inf)
         mean = np.zeros(len(out))
         for i, j in combinations(range(len(elements)), 2):
@@ -241,6 +243,7 @@ class _Weighted:
     def standard_deviation(self):
         """Compute the standard deviation with the unbiasing factor of matminer's weights."""
         amounts = self.chunk.amounts
+        # matminer gives 0 for an element alone, where the formula below is 0 / 0.
         if len(amounts) == 1:
             return 0.0
         total = self.chunk.total
@@ -249,9 +252,11 @@ class _Weighted:
 
     def standardised_moment(self, order):
         """Skewness (order 3) or kurtosis (4); matminer sets close to 0 to 0."""
+        # As above: an element alone has no spread.
         if len(self.chunk.amounts) == 1:
             return 0.0
         moment = self.average(self.deviations**order)
+        # Rounding would else become a large ratio where the spread is nearly 0.
         moment[np.abs(moment) <= _ABSOLUTE] = 0.0
         variance = self.average(self.deviations**2)
         scale = np.where(moment == 0.0, 1.0, variance ** (order / 2))
@@ -263,6 +268,7 @@ class _Weighted:
         first = frequent.argmax(axis=0)
         columns = np.arange(elements.shape[1])
         result = np.take(self._table, elements[first, columns], axis=0)
+        # Most formulas have one most frequent element: only ties are compared.
         tied = frequent.sum(axis=0) > 1
         for element in range(len(elements) if tied.any() else 0):
             rows = np.flatnonzero(tied & frequent[element])
@@ -321,6 +327,7 @@ def _chunks(n_elements, widest, width):
     bounds = [*np.flatnonzero(np.diff(n_elements, prepend=-1)).tolist(), len(n_elements)]
     for begin, end in pairwise(bounds):
         k = int(n_elements[begin])
+        # At least some formulas, or the calls would take longer than the arithmetic.
         size = max(16, _CHUNK_NUMBERS // max(k * widest, width))
         for start in range(begin, end, size):
             yield start, min(start + size, end), k
@@ -330,6 +337,7 @@ def _compute_chunk(fills, chunk, width):
     """Let all families write their columns of a block of `width` columns."""
     block = np.empty((len(chunk.formulas), width))
     start = 0
+    # Some statistics of some formulas are 0 / 0, and NaN in matminer as well.
     with np.errstate(divide="ignore", invalid="ignore"):
         for n_columns, fill in fills:
             fill(chunk, block[:, start : start + n_columns])
@@ -372,6 +380,7 @@ def gaps_of(amounts, families):
     entries = np.flatnonzero(np.isin(amounts.indices, list(lacking)))
     rows = np.searchsorted(amounts.indptr, entries, side="right") - 1
     for row, element in zip(rows.tolist(), amounts.indices[entries].tolist(), strict=True):
+        # Three names are enough to understand; a source may lack dozens.
         names = lacking[element]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         gaps.setdefault(row, []).append(f"{ELEMENTS[element]} has no {', '.join(names[:3])}{more}")

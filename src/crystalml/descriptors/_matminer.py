@@ -161,6 +161,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         """
         check_parameters(self, _CONSTRAINTS)
         column = self._column(X, reset=True)
+        # A copy: fitting must not change what the user passed in.
         featurizer = own_featurizer(self.featurizer)
         if learns(featurizer):
             self._fit_featurizer(featurizer, column_values(column), y)
@@ -244,6 +245,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         # Not by the featurizer's own get_params, which some featurizers break.
         bare = copy(self)
         for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
+            # A clone is not fitted.
             delattr(bare, name)
         return deepcopy(bare)
 
@@ -275,9 +277,11 @@ class MatminerDescriptors(NamedOutputTransformer):
                 errors[row] = error
             else:
                 readable.append(row)
+            # Converted in place: featurizers are fitted on what they read, not on formulas.
             values[row] = result if error is None else value
         if errors:
             self._complain(first_error(errors, values, range(len(values))))
+        # Only the rows that could be read, so that X and y stay side by side.
         target = None if y is None else np.asarray(y)[readable]
         try:
             featurizer.fit([values[row] for row in readable], target)
@@ -292,6 +296,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         check_parameters(self, _CONSTRAINTS)
         values, rows_of = distinct_objects(column_values(self._column(X, reset=False)))
         compute = featurize if self.memory is None else self._cached_featurize()
+        # Errors come back as text: what a featurizer raises need not survive a pickle.
         explain = partial(featurize_or_explain, self.featurizer_, compute=compute)
         results = map_objects(explain, values, self.n_jobs)
         errors = {row: error for row, (_, error) in enumerate(results) if error is not None}
@@ -302,6 +307,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         memory = self.memory
         if isinstance(memory, str):
             memory = joblib.Memory(memory, verbose=0)
+        # The key stands for both: joblib would hash the featurizer anew for each row.
         cached = check_memory(memory).cache(_featurize_by_key, ignore=["featurizer", "value"])
         state = joblib.hash((type(self.featurizer_).__name__, self.featurizer_, _versions()))
         return partial(_with_key, cached, state)
@@ -354,6 +360,7 @@ def own_featurizer(featurizer):
 def learns(featurizer):
     """Whether `fit` of the featurizer does something."""
     base = import_optional("matminer.featurizers.base", needed_by=_CALLER)
+    # Its own fit only calls those of its parts.
     if isinstance(featurizer, base.MultipleFeaturizer):
         return any(map(learns, featurizer.featurizers))
     return type(featurizer).fit is not base.BaseFeaturizer.fit
@@ -389,6 +396,7 @@ def featurize(featurizer, value):
     """Return the features of a value as a list; raises what the featurizer raises."""
     features = list(featurizer.featurize(as_input(featurizer, value)))
     n_labels = len(featurizer.feature_labels())
+    # Otherwise numbers would stand under the wrong names.
     if len(features) != n_labels:
         raise InvalidInputError(
             f"{type(featurizer).__name__} gave {len(features)} values for {n_labels} names"
@@ -407,6 +415,7 @@ def featurize_or_explain(featurizer, value, compute=featurize):
 def reason(error):
     """Say in one line what was raised."""
     text = " ".join(str(error).split()).removeprefix("parse_formula: ")
+    # Our own sentences need no name of their class before them.
     if isinstance(error, InvalidInputError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -458,6 +467,7 @@ def _classes(base):
 
 def _input_kind(featurizer):
     """Tell by its home whether a featurizer reads compositions or structures; None: who knows."""
+    # A MultipleFeaturizer reads what its parts read.
     for member in getattr(featurizer, "featurizers", [featurizer]):
         for module in _MODULES:
             if any(kind.__module__.startswith(module) for kind in type(member).__mro__):

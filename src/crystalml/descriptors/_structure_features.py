@@ -93,9 +93,11 @@ def describe_crystal(crystal, options):
     """Return the descriptors of one crystal, in the order of the names."""
     groups = groups_of(options.rdf_cutoff, options.rdf_bin_width)
     wanted = set(options.names)
+    # Only what somebody asked for is computed: Voronoi cells and symmetry are slow.
     needed = {
         group for group, names in groups.items() if group != "default" and wanted & set(names)
     }
+    # First, as much of what follows divides by distances.
     refuse_coinciding(crystal)
     values = {}
     if "packing" in needed:
@@ -125,6 +127,7 @@ def _from_pairs(crystal, options, needed, rdf_names):
     values, pairs, radius = {}, None, 0.0
     if RDF in needed:
         radius = options.rdf_cutoff
+        # The widest search first, so that bonds are chosen from its pairs.
         pairs = pairs_within(crystal, radius)
         values.update(zip(rdf_names, _radial_distribution(crystal, pairs, options), strict=True))
     if needed <= {RDF}:
@@ -160,6 +163,7 @@ def _voronoi(crystal):
     faces = voronoi_faces(crystal)
     n = len(crystal.occupancy)
     area = np.bincount(faces.owner, faces.area, n)
+    # Pyramids with the atom as apex: a third of base times height, which is half the distance.
     volume = np.bincount(faces.owner, faces.area * faces.distance / 6.0, n)
     length = np.bincount(faces.owner, faces.area * faces.distance, n) / area
     deviation = np.abs(faces.distance - length[faces.owner])
@@ -167,6 +171,7 @@ def _voronoi(crystal):
     nearest = np.full(n, np.inf)
     np.minimum.at(nearest, faces.owner, faces.distance)
     relative = length / length.mean()
+    # A face counts by its share of the area: tiny faces come and go with rounding.
     effective = area**2 / np.bincount(faces.owner, faces.area**2, n)
     values = {
         "voronoi_volume_avg_dev": _avg_dev(volume) / volume.mean(),
