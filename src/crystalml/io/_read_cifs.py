@@ -146,11 +146,11 @@ def read_cifs(
 
     Notes
     -----
-    Beyond `max_file_size`, three limits hold for each file: 60 seconds (and as many of processor
-    time), 100,000 data blocks, and 10,000,000 words where it has to be read word by word (lists of
-    atoms or operations; layouts that only a full parser understands). A file beyond one of them
-    has one row with status ``"error"``, which says so. Named pipes, sockets and devices are not
-    read.
+    Beyond `max_file_size`, three limits hold for each file: 60 seconds (and then as many of
+    processor time), 100,000 data blocks, and 10,000,000 words where it has to be read word by
+    word (lists of atoms or operations; layouts that only a full parser understands). A file
+    beyond one of them has one row with status ``"error"``, which says so. Named
+    pipes, sockets and devices are not read.
 
     ``source`` can be written to any table file: bytes of a file name that are no UTF-8 become
     escapes (``Erl\udce4.cif``), as do steps up in the names of archive members (``\x2e\x2e``
