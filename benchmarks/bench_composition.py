@@ -23,7 +23,7 @@ from matminer.featurizers.conversions import StrToComposition
 
 from _harness import SHARED_DATA, Row, compare
 from crystalml.descriptors import CompositionDescriptors
-from crystalml.descriptors._composition_presets import build_families
+from crystalml.descriptors._composition_features import build_families
 from crystalml.descriptors._elemental import (
     common_oxidation_states,
     electronegativities,

@@ -36,6 +36,26 @@ def test_the_security_policy_is_found_and_shipped():
     assert '"SECURITY.md"' in read("tools/check_distribution.py")
 
 
+def test_the_plan_of_the_house_names_every_package():
+    package = ROOT / "src" / "crystalml"
+    folders = {f"{p.parent.relative_to(package).as_posix()}/" for p in package.rglob("__init__.py")}
+    named = re.findall(r"^\| \d? ?\| `([\w/]+/)` \| .+ \|$", read("CONTRIBUTING.md"), re.M)
+    assert len(named) == len(set(named))
+    assert set(named) == folders - {"./"}
+
+
+def test_every_place_named_to_contributors_exists():
+    page, package = read("CONTRIBUTING.md"), ROOT / "src" / "crystalml"
+    section = page.partition("### Where is ...?")[2].partition("\n## ")[0]
+    answers = re.findall(r"^\| .+ \| (`.+) \|$", section, re.M)[1:]
+    assert len(answers) == 20
+    assert all(re.search(r"`[\w/]+\.py`", answer) for answer in answers)
+    single = re.search(r"^\| 0 \| (.+?) \|", page, re.M)[1].replace("`", "").split(", ")
+    places = {f"{name}.py" for name in single} | set(re.findall(r"`([\w/]+\.(?:py|toml))`", page))
+    # Below the project, below the package, or the name of a module wherever it is.
+    assert [p for p in places if not ((ROOT / p).is_file() or any(package.rglob(p)))] == []
+
+
 def test_every_direct_dependency_has_a_lower_bound_and_a_tested_version():
     project = tomllib.loads(read("pyproject.toml"))["project"]
     extras = project["optional-dependencies"]

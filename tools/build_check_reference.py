@@ -27,8 +27,8 @@ from crystalml.crystallography import ELEMENTS, chemical_system, parse_formulas
 from crystalml.crystallography._wyckoff import wyckoff_multiplicities
 from crystalml.datasets import load_cod_inorganic
 from crystalml.io import check_table, read_cifs
-from crystalml.io._check._flags import CHECK_FLAGS
 from crystalml.io._check._reference import check_reference, read_reference
+from crystalml.io._check._table import CHECK_FLAGS
 from crystalml.io._check._volume import MUCH, SOME, formula_volumes, salts, smallest_volumes
 
 ABOUT = (

@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crystalml.crystallography import ELEMENTS, parse_formulas
 from crystalml.descriptors import CompositionDescriptors
-from crystalml.descriptors._composition_presets import build_families
+from crystalml.descriptors._composition_features import build_families
 from crystalml.descriptors._elemental import (
     common_oxidation_states,
     electronegativities,

@@ -248,7 +248,7 @@ def test_the_radial_distribution_tends_to_one():
 @settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_voronoi_cells_fill_the_cell_of_the_crystal(seed):
-    from crystalml.descriptors._structure_voronoi import voronoi_faces
+    from crystalml.descriptors._structure_neighbours import voronoi_faces
 
     crystal = as_crystal(random_structure(seed, 1 + seed % 4))
     faces = voronoi_faces(crystal)

@@ -12,8 +12,8 @@ import pytest
 from tools._plain_gemmi import differences, group_number, listed_operations, look_up
 
 from crystalml.io import read_cifs
-from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS
+from crystalml.io._records import read_records
 
 EVERY = {"cifs_cod.tar.xz": 13, "cifs_3dsc.tar.xz": 211}  # which files are rewritten
 

@@ -13,7 +13,7 @@ import pytest
 
 from crystalml.io import _chunks, cifs_to_parquet, read_cifs
 from crystalml.io._archives import _TarHeader
-from crystalml.io._sources import iterate_sources
+from crystalml.io._find_cifs import iterate_sources
 
 FILES = {
     f"deep/{'very-long-' * (n % 20)}{n:03d}.cif": (

@@ -29,6 +29,23 @@ HALITE, NITRIDE, as_csv, frame = (
 )
 
 
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_are_cleaned_as_those_of_pandas(library):
+    module = pytest.importorskip(library)
+    make = module.Table.from_pydict if library == "pyarrow" else module.DataFrame
+    raw = frame(HALITE, {**NITRIDE, "status": "retracted"}, {**HALITE, "file": "1000042"})
+    columns = raw.to_dict(orient="list")
+    columns["a"] = [5.64, None, 5.65]  # numbers, and one is missing
+    columns["sg"][2] = None
+    found = clean_cod_metadata(make(columns))
+    expected = clean_cod_metadata(pd.DataFrame(columns))
+    assert len(found.table) == 2
+    pd.testing.assert_frame_equal(found.table, expected.table)
+    pd.testing.assert_frame_equal(found.filters, expected.filters)
+    pd.testing.assert_frame_equal(found.dropped, expected.dropped)
+    assert found.unreadable == expected.unreadable
+
+
 def test_the_columns_of_the_schema_come_first_with_their_types():
     table = clean_cod_metadata(frame(HALITE, NITRIDE), max_missing=None).table
     for name, column in TABLE_COLUMNS.items():

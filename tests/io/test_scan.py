@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crystalml.io._parse import gemmi_blocks
+from crystalml.io._records import gemmi_blocks
 from crystalml.io._scan import scan_blocks
 
 NAMES = [

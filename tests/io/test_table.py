@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from crystalml._schema import TABLE_COLUMNS
 from crystalml.exceptions import CIFError, InvalidInputError
 from crystalml.io import _chunks, read_cif, read_cifs
-from crystalml.io._read import read_records
+from crystalml.io._records import read_records
 
 MINERALS = sorted((Path(ase.__path__[0]) / "test" / "testdata" / "minerals").glob("*.cif"))
 TEXTS = {path.name: path.read_bytes() for path in MINERALS}

@@ -28,6 +28,7 @@ class NamedOutputTransformer(TransformerMixin, BaseEstimator):
             One name per column of the output.
         """
         if input_features is not None:
+            # scikit-learn's own check asks for this even where the names make no difference.
             self._check_input_features(np.asarray(input_features, dtype=object))
         return np.array(self._output_names(), dtype=object)
 
@@ -36,6 +37,7 @@ class NamedOutputTransformer(TransformerMixin, BaseEstimator):
         seen = getattr(self, "feature_names_in_", None)
         if seen is not None and not np.array_equal(seen, names):
             raise InvalidInputError("input_features is not equal to feature_names_in_")
+        # Without a fit there is nothing to compare with, and any names will do.
         width = getattr(self, "n_features_in_", len(names))
         if len(names) != width:
             raise InvalidInputError(
@@ -66,6 +68,7 @@ def expand_selection(selection, groups, names, *, caller, parameter):
     entries = list(entries)
     if not entries:
         raise InvalidInputError(f"{caller}: {parameter} is empty; name at least one.")
+    # A dict keeps the order and drops repetitions.
     chosen = {}
     for entry in entries:
         if isinstance(entry, str) and entry in groups:

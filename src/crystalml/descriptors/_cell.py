@@ -149,6 +149,7 @@ class CellDescriptors(StatelessTransformer):
         """
         self._output_names()
         X, volume = self._pick_columns(X)
+        # Cells are looked at here, too, so that fit refuses what transform would.
         self._cells_and_volumes(validate_data(self, X, reset=True, **_CHECK), volume)
         return self
 
@@ -173,6 +174,7 @@ class CellDescriptors(StatelessTransformer):
         """
         names = self._output_names()
         X, volume = self._pick_columns(X)
+        # Without a fit there are no columns to compare these with.
         if hasattr(self, "n_features_in_"):
             X = validate_data(self, X, reset=False, **_CHECK)
         else:
@@ -199,6 +201,7 @@ class CellDescriptors(StatelessTransformer):
         position of the volume.
         """
         names = list(getattr(X, "columns", ()))
+        # A table with names of its own is taken by position, as an array is.
         if not set(names).intersection(CELL_COLUMNS):
             return X, self.volume
         missing = [name for name in CELL_COLUMNS if name not in names]
@@ -209,6 +212,7 @@ class CellDescriptors(StatelessTransformer):
             )
         volume = self._volume_name(names)
         picked = list(CELL_COLUMNS) if volume is None else [*CELL_COLUMNS, volume]
+        # scikit-learn would complain of the text, but not name its column.
         _refuse_text(X, picked)
         return X[picked], False if volume is None else len(CELL_COLUMNS)
 
@@ -220,6 +224,7 @@ class CellDescriptors(StatelessTransformer):
             return _VOLUME_COLUMN if _VOLUME_COLUMN in names else None
         if isinstance(self.volume, str) and self.volume in names:
             return self.volume
+        # A position in the user's table; in the picked columns the volume comes last.
         if _is_position(self.volume) and 0 <= self.volume < len(names):
             return names[self.volume]
         raise SchemaError(
@@ -240,6 +245,7 @@ class CellDescriptors(StatelessTransformer):
             if self.on_error == "raise":
                 raise CellError(_complaint(X, volumes, np.flatnonzero(bad)))
             cells[bad] = np.nan
+            # A row of NaN is NaN throughout: a volume alone would still give its inverse.
             volumes = None if volumes is None else np.where(bad, np.nan, volumes)
         return cells, volumes
 
@@ -262,6 +268,7 @@ def _refuse_text(table, names):
     """Say which column holds text that is no number, such as 5.64(2)."""
     for name in names:
         values = np.asarray(table[name])
+        # Numbers need not be looked at one by one.
         if values.dtype.kind not in "OSU":
             continue
         for row, value in enumerate(values.tolist()):

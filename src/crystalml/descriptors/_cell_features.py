@@ -56,6 +56,7 @@ class CellQuantities:
 
 
 # What can be computed of the given cell and of the reduced cell alike.
+# Default arguments bind the name of each turn; without them, all would see the last one.
 _PARAMETERS = {name: lambda q, name=name: getattr(q, name) for name in CELL_COLUMNS}
 _COSINES = {
     f"cos_{name}": lambda q, axis=axis: q.cosines[:, axis]
@@ -117,6 +118,7 @@ def compute_features(names, cells, volume):
     block = np.empty((len(cells), len(names)))
     for start in range(0, len(cells), ROWS_PER_CHUNK):
         rows = slice(start, start + ROWS_PER_CHUNK)
+        # Held for one chunk alone, whatever features ask for it.
         quantities = CellQuantities(cells[rows], None if volume is None else volume[rows])
         for column, name in enumerate(names):
             block[rows, column] = FEATURES[name](quantities)

@@ -45,6 +45,7 @@ class ChargeBalance:
         starts = np.searchsorted(rows[choice], np.arange(n_rows + 1))
         places = np.arange(len(choice)) - starts[rows[choice]]
         codes = np.bincount(rows[choice], counts[choice] * _BASE**places, minlength=n_rows)
+        # In logarithms, as the product may need more than 64 bits.
         n_logarithm = np.bincount(rows[choice], np.log(counts[choice]), minlength=n_rows)
         many = n_logarithm > np.log(_MOST_COMBINATIONS) + 1e-9
         for group in _alike(codes, np.flatnonzero((codes > 0.0) & ~many)):
@@ -95,6 +96,7 @@ def _reaches_zero(charges):
     """Meet in the middle: look for a sum of one half that is minus a sum of the other."""
     halves = [np.zeros(1), np.zeros(1)]
     for charge in sorted(charges, key=len, reverse=True):
+        # The shorter one grows, so that both stay about as long.
         halves.sort(key=len)
         halves[0] = _distinct((halves[0][:, None] + charge).ravel())
     left, right = halves

@@ -15,7 +15,13 @@ from crystalml._validation import HasMethods, StrOptions, check_parameters
 from crystalml._version import __version__
 from crystalml.crystallography import ELEMENTS
 from crystalml.descriptors._base import StatelessTransformer, expand_selection
-from crystalml.descriptors._composition_features import STATISTICS, fill_block
+from crystalml.descriptors._composition_features import (
+    PRESETS,
+    STATISTICS,
+    build_families,
+    fill_block,
+    gaps_of,
+)
 from crystalml.descriptors._composition_input import (
     as_key,
     as_list,
@@ -25,7 +31,6 @@ from crystalml.descriptors._composition_input import (
     one_column,
     read,
 )
-from crystalml.descriptors._composition_presets import PRESETS, build_families, gaps_of
 from crystalml.exceptions import FormulaError, SchemaError
 
 if TYPE_CHECKING:
@@ -205,13 +210,17 @@ class CompositionDescriptors(StatelessTransformer):
         strict = self.missing == "raise"
         formulas, rows_of = distinct(self._formulas(X))
         if self.memory is not None:
+            # One text instead of a list of texts, which joblib would pickle item by item to hash
+            # it.
             key = as_key(formulas, charges=self.charges)
             compute = _as_memory(self.memory).cache(_distinct_block)
             block, errors, gaps = compute(key, options, strict, self.charges, _versions())
             self._refuse(errors, gaps, formulas, rows_of)
+            # Without repetitions the cached block is the answer, and need not be copied.
             return np.asarray(block) if len(block) == len(rows_of) else block[rows_of]
         families = build_families(*options)
         reading = read(formulas, charges=self.charges)
+        # Gaps are looked for only where they are an error: imputed tables have none.
         gaps = gaps_of(reading.amounts, families) if strict else {}
         self._refuse(reading.errors, gaps, formulas, rows_of)
         return _fill(families, reading, rows_of)
@@ -245,6 +254,7 @@ class CompositionDescriptors(StatelessTransformer):
         formulas, rows_of = distinct(self._formulas(X))
         reading = read(formulas, charges=self.charges)
         names, statistics, _ = self._options()
+        # Without imputation, as imputed tables have no gaps to report.
         gaps = gaps_of(reading.amounts, build_families(names, statistics, False))
         columns = {
             "error": pd.Series([reading.errors.get(row) for row in rows_of], dtype=object),
@@ -280,6 +290,7 @@ class CompositionDescriptors(StatelessTransformer):
 
     def _columns(self, X, *, reset):
         """Return the one column of formulas, or the checked matrix of amounts."""
+        # The transformer is stateless: without a fit there is nothing to compare with.
         known = reset or hasattr(self, "n_features_in_")
         if not is_amounts(X):
             column = one_column(X, caller=_CALLER)
@@ -352,9 +363,11 @@ def _versions():
 
 def _first_of(notes, formulas, rows_of):
     """Count the rows with a note, and show the first."""
+    # Notes are kept by formula; users count rows.
     rows = np.flatnonzero(np.isin(rows_of, list(notes)))
     formula = int(rows_of[rows[0]])
     note = notes[formula]
+    # Some notes quote the formula already.
     if isinstance(formulas, list) and repr(formulas[formula]) not in note:
         note = f"{formulas[formula]!r}, {note}"
     return f"{len(rows)} of {len(rows_of)} rows (first: row {rows[0]}, {note})"

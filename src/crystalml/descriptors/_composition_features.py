@@ -1,11 +1,12 @@
-"""Arithmetic of composition descriptors on chunks of formulas with equally many elements.
+"""The composition descriptors, their named sets, and their arithmetic.
 
-A chunk of m formulas of k elements is two arrays of shape (k, m). Every family of descriptors
-writes its columns for one chunk, so that nothing larger than a chunk exists beside the output.
+Formulas are computed in chunks with equally many elements: m formulas of k elements are two arrays
+of shape (k, m). Every family of descriptors writes its columns for one chunk, so that nothing
+larger than a chunk exists beside the output.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import combinations, pairwise
 from types import MappingProxyType
 
@@ -13,6 +14,12 @@ import numpy as np
 
 from crystalml.crystallography import ELEMENTS
 from crystalml.descriptors._charge_balance import ChargeBalance
+from crystalml.descriptors._elemental import (
+    SOURCES,
+    common_oxidation_states,
+    electronegativities,
+    elemental_table,
+)
 
 # pymatgen drops smaller amounts from a composition.
 SMALLEST_AMOUNT = 1e-8
@@ -20,6 +27,32 @@ SMALLEST_AMOUNT = 1e-8
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-8
 # Numbers per array of a chunk: small enough for the processor's cache.
 _CHUNK_NUMBERS = 2**16
+
+# A preset is one family of descriptors or several.
+PRESETS = {
+    "ward2016": ("stoichiometry", "magpie", "valence_orbitals", "ionic_character"),
+    **{
+        name: (name,)
+        for name in (
+            *SOURCES,
+            "stoichiometry",
+            "valence_orbitals",
+            "valence_orbital_averages",
+            "ionic_character",
+            "element_fractions",
+        )
+    },
+}
+
+_VALENCE_ORBITALS = {"valence_orbitals": "frac", "valence_orbital_averages": "avg"}
+
+# The statistics of matminer's presets.
+_SPREAD = ("minimum", "maximum", "range", "mean")
+DEFAULT_STATISTICS = {
+    **dict.fromkeys(SOURCES, (*_SPREAD, "std_dev")),
+    "magpie": (*_SPREAD, "avg_dev", "mode"),
+    **dict.fromkeys(("optical", "mp_transport"), (*_SPREAD, "std_dev", "mode")),
+}
 
 
 class Chunk:
@@ -67,6 +100,7 @@ class Stoichiometry(Family):
     """Norms of the vector of atomic fractions."""
 
     powers = (0, 2, 3, 5, 7, 10)
+    # As matminer writes them, so that columns can be compared.
     labels = tuple(f"{power}-norm" for power in powers)
 
     def fill(self, chunk, out):
@@ -156,6 +190,7 @@ class IonicCharacter(Family):
         """Write the three numbers; an element alone is not ionic."""
         elements, fractions = chunk.elements, chunk.fractions
         out[:, 0] = possible[chunk.formulas]
+        # Below any character, so that the first pair replaces it.
         largest = np.full(len(out), 0.0 if len(elements) == 1 else -np.inf)
         mean = np.zeros(len(out))
         for i, j in combinations(range(len(elements)), 2):
@@ -208,6 +243,7 @@ class _Weighted:
     def standard_deviation(self):
         """Compute the standard deviation with the unbiasing factor of matminer's weights."""
         amounts = self.chunk.amounts
+        # matminer gives 0 for an element alone, where the formula below is 0 / 0.
         if len(amounts) == 1:
             return 0.0
         total = self.chunk.total
@@ -216,9 +252,11 @@ class _Weighted:
 
     def standardised_moment(self, order):
         """Skewness (order 3) or kurtosis (4); matminer sets close to 0 to 0."""
+        # As above: an element alone has no spread.
         if len(self.chunk.amounts) == 1:
             return 0.0
         moment = self.average(self.deviations**order)
+        # Rounding would else become a large ratio where the spread is nearly 0.
         moment[np.abs(moment) <= _ABSOLUTE] = 0.0
         variance = self.average(self.deviations**2)
         scale = np.where(moment == 0.0, 1.0, variance ** (order / 2))
@@ -230,6 +268,7 @@ class _Weighted:
         first = frequent.argmax(axis=0)
         columns = np.arange(elements.shape[1])
         result = np.take(self._table, elements[first, columns], axis=0)
+        # Most formulas have one most frequent element: only ties are compared.
         tied = frequent.sum(axis=0) > 1
         for element in range(len(elements) if tied.any() else 0):
             rows = np.flatnonzero(tied & frequent[element])
@@ -288,6 +327,7 @@ def _chunks(n_elements, widest, width):
     bounds = [*np.flatnonzero(np.diff(n_elements, prepend=-1)).tolist(), len(n_elements)]
     for begin, end in pairwise(bounds):
         k = int(n_elements[begin])
+        # At least some formulas, or the calls would take longer than the arithmetic.
         size = max(16, _CHUNK_NUMBERS // max(k * widest, width))
         for start in range(begin, end, size):
             yield start, min(start + size, end), k
@@ -297,6 +337,7 @@ def _compute_chunk(fills, chunk, width):
     """Let all families write their columns of a block of `width` columns."""
     block = np.empty((len(chunk.formulas), width))
     start = 0
+    # Some statistics of some formulas are 0 / 0, and NaN in matminer as well.
     with np.errstate(divide="ignore", invalid="ignore"):
         for n_columns, fill in fills:
             fill(chunk, block[:, start : start + n_columns])
@@ -312,3 +353,47 @@ def _gaps(values, properties, source):
         )
         for element in np.flatnonzero(np.isnan(values).any(axis=1))
     }
+
+
+@lru_cache(maxsize=32)
+def build_families(names, statistics, impute):
+    """Return the families of `names`, in order.
+
+    `statistics` replaces those of every elemental source; None keeps the preset's own.
+    `impute` fills the gaps of the sources as matminer does.
+    """
+    return tuple(_build(name, statistics, impute) for name in names)
+
+
+def gaps_of(amounts, families):
+    """Say of every row of a CSR matrix which of its elements lack which properties.
+
+    The result maps the rows that lack something to a text.
+    """
+    lacking = {}
+    for family in families:
+        for element, properties in family.gaps.items():
+            lacking.setdefault(element, []).extend(properties)
+    if not lacking:
+        return {}
+    gaps = {}
+    entries = np.flatnonzero(np.isin(amounts.indices, list(lacking)))
+    rows = np.searchsorted(amounts.indptr, entries, side="right") - 1
+    for row, element in zip(rows.tolist(), amounts.indices[entries].tolist(), strict=True):
+        # Three names are enough to understand; a source may lack dozens.
+        names = lacking[element]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        gaps.setdefault(row, []).append(f"{ELEMENTS[element]} has no {', '.join(names[:3])}{more}")
+    return {row: "; ".join(said) for row, said in gaps.items()}
+
+
+def _build(name, statistics, impute):
+    """Build one family."""
+    if name in SOURCES:
+        table = elemental_table(name, impute=impute)
+        return ElementStatistics(table, statistics or DEFAULT_STATISTICS[name])
+    if name in _VALENCE_ORBITALS:
+        return ValenceOrbitals(elemental_table("magpie", impute=impute), _VALENCE_ORBITALS[name])
+    if name == "ionic_character":
+        return IonicCharacter(electronegativities(impute=impute), common_oxidation_states())
+    return {"stoichiometry": Stoichiometry, "element_fractions": ElementFractions}[name]()

@@ -42,6 +42,7 @@ def one_column(X, *, caller):
             f"{caller}: the table has {len(names)} columns and none is named "
             f"{_FORMULA_COLUMN!r}; select the column of formulas."
         )
+    # One formula alone has a length, and would be taken apart into letters or elements.
     if isinstance(X, (str, bytes, Mapping)) or not hasattr(X, "__len__"):
         raise SchemaError(f"{caller}: X is {X!r}; put formulas into a list.")
     array = _object_array(X)
@@ -58,6 +59,7 @@ def as_list(column):
     if hasattr(column, "to_numpy"):
         column = np.asarray(column.to_numpy(), dtype=object)
     values = column[:, 0].tolist()
+    # The usual case, and quicker told for all values than for each.
     if set(map(type, values)) <= {str, type(None)}:
         return values
     return [_plain(value) for value in values]
@@ -68,6 +70,7 @@ def distinct(formulas):
     n = len(formulas) if isinstance(formulas, list) else formulas.shape[0]
     if not _are_texts(formulas):  # pymatgen compares compositions with a tolerance
         return formulas, np.arange(n)
+    # Texts only: two that differ may mean the same, which costs time but no correctness.
     index = dict.fromkeys(formulas)
     if len(index) == n:
         return formulas, np.arange(n)
@@ -82,6 +85,7 @@ def read(formulas, *, charges):
         amounts, isotopes = parsed.amounts, parsed.has_deuterium
         errors = {row: parsed.errors[row] for row in _empty_rows(amounts)}
     else:
+        # A copy, as impossible rows are emptied, and the matrix is the user's.
         amounts, isotopes, errors = formulas.copy(), np.zeros(formulas.shape[0], dtype=bool), {}
         _drop_impossible(amounts, errors)
     if (amounts.data < SMALLEST_AMOUNT).any():
@@ -145,6 +149,7 @@ def _empty_rows(amounts):
 
 def _drop_impossible(amounts, errors):
     """Empty the rows of a CSR matrix with amounts that are none, and say so."""
+    # A CSR matrix may hold an entry in parts; only their sum is an amount.
     amounts.sum_duplicates()
     bad = np.flatnonzero(~((amounts.data >= 0.0) & (amounts.data < np.inf)))
     rows = np.searchsorted(amounts.indptr, bad, side="right") - 1

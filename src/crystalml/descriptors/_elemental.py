@@ -81,6 +81,7 @@ def elemental_table(name, *, impute):
         data = _matminer_data(source.data_class, impute_nan=impute)
         properties = source.properties or tuple(data.prop_names)
         values = _read(data, properties)
+    # One array for all callers: none may change it.
     values.flags.writeable = False
     return ElementalTable(source.data_class, properties, values)
 

@@ -1,10 +1,13 @@
-"""Any featurizer of matminer as a transformer."""
+"""Any featurizer of matminer, by instance or by name, as a transformer."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy, deepcopy
+from difflib import get_close_matches
 from functools import cache, partial
 from importlib.metadata import version
+from inspect import isclass
+from itertools import chain
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,19 +15,12 @@ import joblib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 
+from crystalml._dependencies import import_optional
 from crystalml._typing import Transformed
 from crystalml._validation import HasMethods, StrOptions, check_parameters
 from crystalml._version import __version__
+from crystalml.crystallography import parse_formula
 from crystalml.descriptors._base import NamedOutputTransformer
-from crystalml.descriptors._matminer_featurizers import (
-    as_input,
-    feature_matrix,
-    featurize,
-    featurize_or_explain,
-    learns,
-    own_featurizer,
-    reason,
-)
 from crystalml.descriptors._object_column import (
     column_values,
     distinct_objects,
@@ -38,6 +34,7 @@ from crystalml.exceptions import CrystalmlWarning, InvalidInputError
 if TYPE_CHECKING:
     import pandas as pd
 
+
 _CALLER = "MatminerDescriptors"
 _COLUMNS = ("structure", "composition", "formula")
 _CONSTRAINTS = {
@@ -45,6 +42,7 @@ _CONSTRAINTS = {
     "n_jobs": [Integral, None],
     "memory": [str, HasMethods("cache"), None],
 }
+_MODULES = ("matminer.featurizers.composition", "matminer.featurizers.structure")
 
 
 class MatminerDescriptors(NamedOutputTransformer):
@@ -163,6 +161,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         """
         check_parameters(self, _CONSTRAINTS)
         column = self._column(X, reset=True)
+        # A copy: fitting must not change what the user passed in.
         featurizer = own_featurizer(self.featurizer)
         if learns(featurizer):
             self._fit_featurizer(featurizer, column_values(column), y)
@@ -246,6 +245,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         # Not by the featurizer's own get_params, which some featurizers break.
         bare = copy(self)
         for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
+            # A clone is not fitted.
             delattr(bare, name)
         return deepcopy(bare)
 
@@ -277,9 +277,11 @@ class MatminerDescriptors(NamedOutputTransformer):
                 errors[row] = error
             else:
                 readable.append(row)
+            # Converted in place: featurizers are fitted on what they read, not on formulas.
             values[row] = result if error is None else value
         if errors:
             self._complain(first_error(errors, values, range(len(values))))
+        # Only the rows that could be read, so that X and y stay side by side.
         target = None if y is None else np.asarray(y)[readable]
         try:
             featurizer.fit([values[row] for row in readable], target)
@@ -294,6 +296,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         check_parameters(self, _CONSTRAINTS)
         values, rows_of = distinct_objects(column_values(self._column(X, reset=False)))
         compute = featurize if self.memory is None else self._cached_featurize()
+        # Errors come back as text: what a featurizer raises need not survive a pickle.
         explain = partial(featurize_or_explain, self.featurizer_, compute=compute)
         results = map_objects(explain, values, self.n_jobs)
         errors = {row: error for row, (_, error) in enumerate(results) if error is not None}
@@ -304,6 +307,7 @@ class MatminerDescriptors(NamedOutputTransformer):
         memory = self.memory
         if isinstance(memory, str):
             memory = joblib.Memory(memory, verbose=0)
+        # The key stands for both: joblib would hash the featurizer anew for each row.
         cached = check_memory(memory).cache(_featurize_by_key, ignore=["featurizer", "value"])
         state = joblib.hash((type(self.featurizer_).__name__, self.featurizer_, _versions()))
         return partial(_with_key, cached, state)
@@ -338,3 +342,134 @@ def _featurize_by_key(key, featurizer, value):  # noqa: ARG001
 def _versions():
     """Versions of what the numbers come from, so that a memory forgets with an update."""
     return __version__, version("matminer"), version("pymatgen")
+
+
+def own_featurizer(featurizer):
+    """Make a featurizer of a name, or a copy of an instance, so that the user's stays untouched."""
+    base = import_optional("matminer.featurizers.base", needed_by=_CALLER).BaseFeaturizer
+    if isinstance(featurizer, base):
+        return deepcopy(featurizer)
+    if isinstance(featurizer, str):
+        return _build(featurizer, base)
+    raise InvalidInputError(
+        f"{_CALLER}: featurizer={featurizer!r} is no featurizer of matminer; give an instance, or "
+        "the name of a class such as 'Stoichiometry' or 'ElementProperty:magpie'."
+    )
+
+
+def learns(featurizer):
+    """Whether `fit` of the featurizer does something."""
+    base = import_optional("matminer.featurizers.base", needed_by=_CALLER)
+    # Its own fit only calls those of its parts.
+    if isinstance(featurizer, base.MultipleFeaturizer):
+        return any(map(learns, featurizer.featurizers))
+    return type(featurizer).fit is not base.BaseFeaturizer.fit
+
+
+def as_input(featurizer, value):
+    """Turn a value of a column into what the featurizer reads, or say why it cannot be."""
+    if value is None:
+        raise InvalidInputError("the value is missing")
+    kind = _input_kind(featurizer)
+    if isinstance(value, str | Mapping) and kind == "structure":
+        raise InvalidInputError(
+            f"{type(featurizer).__name__} reads structures, not compositions; give pymatgen's "
+            "Structure"
+        )
+    if isinstance(value, str):
+        # pymatgen's own reading turns 'NaCl.2H2O' into something else without a word.
+        value = parse_formula(value)
+    composition = import_optional("pymatgen.core", needed_by=_CALLER).Composition
+    if isinstance(value, Mapping) and not isinstance(value, composition):
+        return composition(value)
+    if kind == "composition" and not isinstance(value, composition):
+        if not hasattr(value, "composition"):
+            raise InvalidInputError(
+                f"it is of type {type(value).__name__}, neither a formula nor a Composition nor "
+                "a Structure"
+            )
+        return value.composition
+    return value
+
+
+def featurize(featurizer, value):
+    """Return the features of a value as a list; raises what the featurizer raises."""
+    features = list(featurizer.featurize(as_input(featurizer, value)))
+    n_labels = len(featurizer.feature_labels())
+    # Otherwise numbers would stand under the wrong names.
+    if len(features) != n_labels:
+        raise InvalidInputError(
+            f"{type(featurizer).__name__} gave {len(features)} values for {n_labels} names"
+        )
+    return features
+
+
+def featurize_or_explain(featurizer, value, compute=featurize):
+    """Return the features and None, or None and why there are none."""
+    try:
+        return compute(featurizer, value), None
+    except Exception as error:  # noqa: BLE001 - featurizers raise anything; it is reported by row
+        return None, reason(error)
+
+
+def reason(error):
+    """Say in one line what was raised."""
+    text = " ".join(str(error).split()).removeprefix("parse_formula: ")
+    # Our own sentences need no name of their class before them.
+    if isinstance(error, InvalidInputError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def feature_matrix(rows, width):
+    """Stack features and None (a row of NaN) in float64, or as objects if some are no numbers."""
+    blank = [np.nan] * width
+    filled = [blank if row is None else row for row in rows]
+    try:
+        return np.array(filled, dtype=np.float64).reshape(len(rows), width)
+    except (TypeError, ValueError):
+        values = chain.from_iterable(filled)
+        return np.fromiter(values, dtype=object, count=len(rows) * width).reshape(-1, width)
+
+
+def _build(name, base):
+    """Build the featurizer that a name such as "ElementProperty:magpie" stands for."""
+    class_name, _, preset = name.partition(":")
+    classes = _classes(base)
+    if class_name not in classes:
+        close = get_close_matches(class_name, classes, n=3)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise InvalidInputError(
+            f"{_CALLER}: featurizer={name!r}: matminer has no composition or structure featurizer "
+            f"{class_name!r}.{hint} Choose from {', '.join(sorted(classes))}."
+        )
+    featurizer = classes[class_name]
+    try:
+        return featurizer.from_preset(preset) if preset else featurizer()
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{_CALLER}: featurizer={name!r} cannot be built ({reason(error)}); give "
+            "'Class' for one without arguments, 'Class:preset' for one with this preset, or an "
+            "instance."
+        ) from error
+
+
+def _classes(base):
+    """Return the composition and structure featurizers of matminer by class name."""
+    modules = [import_optional(module, needed_by=_CALLER) for module in _MODULES]
+    return {
+        name: member
+        for module in modules
+        for name, member in vars(module).items()
+        if isclass(member) and issubclass(member, base)
+    }
+
+
+def _input_kind(featurizer):
+    """Tell by its home whether a featurizer reads compositions or structures; None: who knows."""
+    # A MultipleFeaturizer reads what its parts read.
+    for member in getattr(featurizer, "featurizers", [featurizer]):
+        for module in _MODULES:
+            if any(kind.__module__.startswith(module) for kind in type(member).__mro__):
+                return module.rpartition(".")[2]
+    return None

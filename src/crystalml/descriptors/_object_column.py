@@ -46,6 +46,7 @@ def is_missing(value):
         return False
     import pandas as pd
 
+    # Only scalars are asked: isna of a sequence, such as a structure, is an array.
     return value is None or (pd.api.types.is_scalar(value) and pd.isna(value))
 
 
@@ -63,8 +64,10 @@ def distinct_objects(values):
 def map_objects(function, values, n_jobs):
     """Apply `function` to each of `values`, by joblib in a few chunks for each worker."""
     n_workers = effective_n_jobs(n_jobs)
+    # There is nothing to share out, so that joblib would only add its dispatch.
     if n_workers == 1 or len(values) < 2:
         return _map_chunk(function, values)
+    # More chunks than workers, as some structures take much longer than others.
     n_chunks = min(len(values), 4 * n_workers)
     edges = np.linspace(0, len(values), n_chunks + 1).astype(int)
     chunks = [values[start:stop] for start, stop in pairwise(edges)]
@@ -115,6 +118,7 @@ def _identity(value):
     """Return a key that is equal only for values that are the same in all respects."""
     if value is None or isinstance(value, str):
         return value
+    # Only classes whose pickles are known to hold all that counts.
     if type(value).__module__.partition(".")[0] in ("pymatgen", "ase"):
         return joblib.hash(value), type(value)
     return id(value), type(value)

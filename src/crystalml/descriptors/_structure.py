@@ -251,8 +251,10 @@ class StructureDescriptors(StatelessTransformer):
             self.bond_tolerance,
             self.symmetry_tolerance,
         )
+        # Plain parameters, not the estimator: less to pickle for each chunk.
         work = partial(_describe, self.hydrogens, self.disorder, options)
         results = map_objects(work, values, self.n_jobs)
+        # Workers return the reason as text, in the place of the numbers.
         errors = {row: result for row, result in enumerate(results) if isinstance(result, str)}
         if errors and self.on_error == "raise":
             raise InvalidInputError(
@@ -308,6 +310,7 @@ class StructureDescriptors(StatelessTransformer):
     def _output_names(self):
         """Names of the columns of the output; also the check of the parameters behind them."""
         check_parameters(self, _CONSTRAINTS)
+        # 10 / 0.1 is not quite 100 in binary.
         n_bins = self.rdf_cutoff / self.rdf_bin_width
         if abs(n_bins - round(n_bins)) > _WHOLE or round(n_bins) == 0:
             raise InvalidInputError(

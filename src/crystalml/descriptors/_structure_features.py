@@ -1,27 +1,39 @@
 """The descriptors of structures: their names, their groups and how one crystal is described."""
 
+import warnings
 from itertools import pairwise
 from math import floor, log10
 from typing import NamedTuple
 
+import gemmi
 import numpy as np
 from scipy import constants
 
+from crystalml._dependencies import import_optional
+from crystalml.crystallography import CRYSTAL_SYSTEMS, crystal_system, is_centrosymmetric
 from crystalml.descriptors._structure_neighbours import (
     bond_angles,
     bonded_pairs,
     coordination_numbers,
     pairs_within,
     refuse_coinciding,
+    voronoi_faces,
 )
-from crystalml.descriptors._structure_symmetry import SYMMETRY_NAMES, detected_symmetry
-from crystalml.descriptors._structure_voronoi import voronoi_faces
+from crystalml.exceptions import InvalidInputError
 
 _GRAM_PER_CUBIC_CENTIMETRE = constants.atomic_mass * 1e27  # one dalton per Å^3
 
 _STATISTICS = ("minimum", "maximum", "mean", "std_dev")
 _VARIATION = ("minimum", "maximum", "range", "mean", "avg_dev")
 RDF = "rdf"
+
+SYMMETRY_NAMES = (
+    "spacegroup_number",
+    "crystal_system",
+    "point_group_order",
+    "is_centrosymmetric",
+    "n_orbits",
+)
 
 
 def _statistics_of(quantity):
@@ -45,6 +57,8 @@ _GROUPS = {
         "voronoi_packing_efficiency",
     ),
 }
+
+
 # What tells of symmetry or of the choice of the cell: never part of "default".
 _NAMED_ONLY = {"contents": ("n_sites", "n_atoms"), "symmetry": SYMMETRY_NAMES}
 
@@ -79,9 +93,11 @@ def describe_crystal(crystal, options):
     """Return the descriptors of one crystal, in the order of the names."""
     groups = groups_of(options.rdf_cutoff, options.rdf_bin_width)
     wanted = set(options.names)
+    # Only what somebody asked for is computed: Voronoi cells and symmetry are slow.
     needed = {
         group for group, names in groups.items() if group != "default" and wanted & set(names)
     }
+    # First, as much of what follows divides by distances.
     refuse_coinciding(crystal)
     values = {}
     if "packing" in needed:
@@ -111,6 +127,7 @@ def _from_pairs(crystal, options, needed, rdf_names):
     values, pairs, radius = {}, None, 0.0
     if RDF in needed:
         radius = options.rdf_cutoff
+        # The widest search first, so that bonds are chosen from its pairs.
         pairs = pairs_within(crystal, radius)
         values.update(zip(rdf_names, _radial_distribution(crystal, pairs, options), strict=True))
     if needed <= {RDF}:
@@ -146,6 +163,7 @@ def _voronoi(crystal):
     faces = voronoi_faces(crystal)
     n = len(crystal.occupancy)
     area = np.bincount(faces.owner, faces.area, n)
+    # Pyramids with the atom as apex: a third of base times height, which is half the distance.
     volume = np.bincount(faces.owner, faces.area * faces.distance / 6.0, n)
     length = np.bincount(faces.owner, faces.area * faces.distance, n) / area
     deviation = np.abs(faces.distance - length[faces.owner])
@@ -153,6 +171,7 @@ def _voronoi(crystal):
     nearest = np.full(n, np.inf)
     np.minimum.at(nearest, faces.owner, faces.distance)
     relative = length / length.mean()
+    # A face counts by its share of the area: tiny faces come and go with rounding.
     effective = area**2 / np.bincount(faces.owner, faces.area**2, n)
     values = {
         "voronoi_volume_avg_dev": _avg_dev(volume) / volume.mean(),
@@ -184,3 +203,29 @@ def _statistics(quantity, values, weights):
     spread = np.sqrt(np.average((values - mean) ** 2, weights=weights))
     statistics = (values.min(), values.max(), mean, spread)
     return dict(zip(_statistics_of(quantity), statistics, strict=True))
+
+
+def detected_symmetry(crystal, tolerance):
+    """Return what spglib, by way of pymatgen, finds within `tolerance` in Å."""
+    core = import_optional("pymatgen.core", needed_by="StructureDescriptors")
+    symmetry = import_optional("pymatgen.symmetry.analyzer", needed_by="StructureDescriptors")
+    structure = core.Structure(
+        core.Lattice(crystal.vectors), [dict(here) for here in crystal.species], crystal.fractions
+    )
+    with warnings.catch_warnings():
+        # What spglib asks of its callers, here pymatgen.
+        warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)
+        try:
+            found = symmetry.SpacegroupAnalyzer(structure, tolerance).get_symmetry_dataset()
+        except symmetry.SymmetryUndeterminedError as error:
+            raise InvalidInputError(f"no space group is found within {tolerance} Å") from error
+    number = int(found.number)
+    operations = gemmi.get_spacegroup_reference_setting(number).operations()
+    values = (
+        number,
+        CRYSTAL_SYSTEMS.index(crystal_system(number)) + 1,
+        len(operations.sym_ops),
+        is_centrosymmetric(number),
+        len(np.unique(found.equivalent_atoms)),
+    )
+    return dict(zip(SYMMETRY_NAMES, map(float, values), strict=True))

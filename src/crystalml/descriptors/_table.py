@@ -14,6 +14,7 @@ from crystalml.descriptors._table_columns import TableColumnSelector, is_number
 from crystalml.exceptions import InvalidInputError
 
 
+# A class and no closure, as pipelines are pickled and saved.
 class ColumnsOfKind:
     """Choose columns by kind and number of categories, for a ColumnTransformer; used in fit.
 
@@ -40,6 +41,7 @@ class ColumnsOfKind:
     def _kind(self, values):
         if is_number(values):
             return "number"
+        # In fit, so that the number is that of the training rows.
         few = values.nunique() <= self.max_categories
         return "few categories" if few else "many categories"
 
@@ -110,6 +112,7 @@ def table_preprocessor(
 
     median = SimpleImputer(strategy="median", add_indicator=add_indicator)
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    # Below all known categories, whose ranks begin at 0.
     rank = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     number = Pipeline([("impute", median), *_scaler(scale)])
     few = Pipeline([("impute", _mode()), ("one_hot", one_hot)])
@@ -124,6 +127,7 @@ def table_preprocessor(
                 ColumnsOfKind("many categories", max_categories),
             ),
         ],
+        # The branches have no columns in common, so that names need no prefix.
         verbose_feature_names_out=False,
     )
     select = TableColumnSelector(exclude=exclude, max_missing=max_missing)

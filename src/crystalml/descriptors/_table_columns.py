@@ -122,6 +122,7 @@ class TableColumnSelector(TransformerMixin, BaseEstimator):
         check_parameters(self, self._parameter_constraints)
         frame = self._as_frame(X, reset=True)
         excluded = _expand(self.exclude)
+        # By position, as names may repeat.
         missing = frame.isna().to_numpy().mean(axis=0)
         self.dropped_ = {}
         for position, name in enumerate(frame.columns):
@@ -132,6 +133,7 @@ class TableColumnSelector(TransformerMixin, BaseEstimator):
             elif self.drop_constant and len(frame) > 1 and _is_constant(frame.iloc[:, position]):
                 self.dropped_[name] = "constant"
         self.kept_ = np.flatnonzero([name not in self.dropped_ for name in frame.columns])
+        # Kept, as the same column of a few test rows may look like another type.
         self.is_number_ = np.array(
             [is_number(frame.iloc[:, position]) for position in self.kept_], dtype=bool
         )
@@ -168,6 +170,7 @@ class TableColumnSelector(TransformerMixin, BaseEstimator):
             for position, number in zip(self.kept_, self.is_number_, strict=True)
         ]
         plain = pd.concat(columns, axis=1)
+        # In the user's own kind of table, whose names later steps rely on.
         return plain if hasattr(X, "iloc") else plain.to_numpy()
 
     def get_feature_names_out(self, input_features: Iterable[str] | None = None) -> ObjectArray:
@@ -229,6 +232,7 @@ def _is_constant(values):
     known = values.dropna()
     if len(known) == 0:
         return True
+    # One value beside missing ones is information: something was stated or not.
     return len(known) == len(values) and bool((known == known.iloc[0]).all())
 
 
@@ -245,6 +249,7 @@ def _numbers(values):
 
 def _categories(values):
     """Return a column as text; the text "NaN" is sodium nitride, and no missing value."""
+    # Text, as a column may mix 1 and "1", which no encoder can sort.
     return values.astype(object).map(str, na_action="ignore").where(values.notna(), np.nan)
 
 
@@ -254,6 +259,7 @@ def is_number(values):
     if isinstance(dtype, pd.CategoricalDtype):
         return False
     if pd.api.types.is_object_dtype(dtype):
+        # Tables with None have columns of objects that are numbers all the same.
         inferred = pd.api.types.infer_dtype(values, skipna=True)
         return inferred in ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
     return pd.api.types.is_numeric_dtype(dtype)

@@ -35,6 +35,7 @@ def transport_contributions(*, needed_by):
     fractions = parse_formulas(table.loc[kept, "pretty_formula"]).fractions().toarray()
     present = fractions.any(axis=0)
     contributions = np.full((fractions.shape[1], values.shape[1]), np.nan)
+    # Elements in no compound would get a contribution of 0, which says that they are known.
     contributions[present] = np.linalg.pinv(fractions[:, present]) @ values
     contributions[:, masses] = 1.0 / contributions[:, masses]
     return tuple(properties.columns), contributions

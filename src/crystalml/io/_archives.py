@@ -25,10 +25,14 @@ from crystalml.io._unpack import (
     read_up_to,
 )
 
+# Compared in lower case: Windows programs write .CIF.
 _CIF_SUFFIXES = (".cif", ".cif.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _READ_IN_PLACE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Bits of a member's flags, as the zip specification numbers them: their bytes are no file as
+# they lie, so zipfile must say what is wrong.
 _ENCRYPTED_OR_PATCHED = 0x1 | 0x20 | 0x40
+# Where a header of 512 bytes has these fields, in the ustar format.
 _CHECKSUM, _SIZE, _PREFIX = slice(148, 156), slice(124, 136), slice(345, 500)
 
 
@@ -50,6 +54,8 @@ def _tar_members(path, max_size):
     """Yield the CIFs of a tar archive."""
     try:
         with open_regular(path) as raw, open_unpacked(raw) as unpacked:
+            # Members of a packed archive have no place where they could be read later, so that
+            # their bytes come along.
             is_packed = unpacked is not raw
             end = None if is_packed else os.fstat(raw.fileno()).st_size
             stream: Any = (ForwardFile if is_packed else GuardedFile)(unpacked, max_size)
@@ -61,8 +67,11 @@ def _tar_members(path, max_size):
                     source = _source(path, member.name)
                     if member.size > max_size:
                         yield source._replace(error=str(FileTooLargeError(max_size)))
+                    # A sparse file is stored in pieces; only tarfile puts them together.
                     elif is_packed or member.issparse():
                         yield source._replace(data=_data(archive, member, stream))
+                    # tarfile jumps over a member without reading it, and does not notice that the
+                    # file was cut off.
                     elif end is not None and member.offset_data + member.size > end:
                         raise tarfile.ReadError("unexpected end of data")
                     else:
@@ -109,6 +118,7 @@ class _TarHeader(tarfile.TarInfo):
             size = int(_field(buf[_SIZE]) or b"0", 8)
         except ValueError:  # a very long file: its size is a binary number
             return None
+        # The checksum counts its own eight bytes as blanks.
         if sum(buf) - sum(buf[_CHECKSUM]) + 8 * ord(" ") != checksum or size < 0:
             return None
         prefix = _field(buf[_PREFIX])
@@ -130,6 +140,7 @@ def _zip_members(path, max_size):
                 if member.is_dir() or not is_cif_name(member.filename):
                     continue
                 source = _source(path, member.filename)
+                # What a worker can read by itself is only named here: no bytes have to be sent.
                 is_usual = not member.flag_bits & _ENCRYPTED_OR_PATCHED
                 if is_usual and member.compress_type in _READ_IN_PLACE:
                     place = Member(

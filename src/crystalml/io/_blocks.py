@@ -91,6 +91,7 @@ class BlockBuilder:
             self._add_column(name, [value])
             if name in ATOM_TAGS:
                 self.single_atom.setdefault(name, (value,))
+            # A structure of one atom needs no loop.
             if name in SITE_TAGS and not is_null(value):
                 self.add_sites(1, [], [])
 
@@ -125,6 +126,7 @@ class BlockBuilder:
             self.flag("unquoted_value")
         atoms = None
         if self.sites is not None and FORMULA_TAG not in self.values:
+            # Kept only where they are needed: lists of atoms are long.
             atoms = self.atoms or self.single_atom
         return Block(self.name, self.values, operations, self.sites, tuple(self.flags), atoms)
 
@@ -132,6 +134,7 @@ class BlockBuilder:
         if name in OPERATION_TAGS:
             operations = operations_of(tuple(column))
             if operations is not None:
+                # Equal lists are one object, so that identity tells whether they differ.
                 first = self.operations.setdefault(name, operations)
                 if first is not operations:
                     self.flag("duplicate_tag")
@@ -146,6 +149,7 @@ class BlockBuilder:
         if given and self.values.get(name, given[0]) != given[0]:
             self.flag("duplicate_tag")
             return
+        # Other looped scalars, such as names, are lists by nature; a cell is not.
         if name in CELL_TAGS and len(set(given)) > 1:
             self.flag("several_cells")
         if given:
@@ -179,6 +183,7 @@ def _operation_texts(tokens):
     texts = [text(token) or "" for token in tokens]
     if all(operation.count(",") == _COMMAS for operation in texts):
         return tuple(texts), False
+    # Without quotes, a parser splits x, y, z at its blanks. Joined at the commas it is whole again.
     parts = re.sub(r"\s*,\s*", ",", " ".join(texts)).split()
     whole = all(part.count(",") == _COMMAS for part in parts)
     return (tuple(parts), True) if whole else (tuple(texts), False)

@@ -50,11 +50,13 @@ def run_in_order(function, chunks, n_jobs):
     The first few are done in this process, while others are being started; unless it has
     enough to do with unpacking what it hands on.
     """
+    # An iterator, as what was taken here must not come again below.
     chunks = iter(chunks)
     start = _Some(chunks, _SERIAL_CHUNKS + 1)
     first = list(start)
     if len(first) <= _SERIAL_CHUNKS or joblib.effective_n_jobs(n_jobs) == 1:
         return map(function, chain(emptied(first), start.rest()))
+    # Unpacking an archive keeps this process busy, so that it leaves all reading to the others.
     here = [] if any(map(_holds_data, first)) else [first.pop(0) for _ in range(_SERIAL_CHUNKS)]
     run = _run_on_dask if _is_dask() else _run_in_windows
     return run(function, here, chain(emptied(first), chunks), n_jobs)
@@ -69,6 +71,7 @@ def _holds_data(chunk):
 def _is_dask():
     """Tell whether the active backend hands its work to Dask."""
     backend, _ = get_active_backend()
+    # Whoever chose Dask has imported it; nobody else should have to wait for that import.
     distributed = sys.modules.get("distributed")
     return distributed is not None and isinstance(
         getattr(backend, "client", None), distributed.Client
@@ -78,6 +81,7 @@ def _is_dask():
 def _run_in_windows(function, first, chunks, n_jobs):
     """Run a limited number of chunks after another, as joblib does not wait for its consumer."""
     backend, _ = get_active_backend()
+    # A generator gives the first results while the last chunks are still being read.
     has_generators = getattr(backend, "supports_return_generator", False)
     n_workers = joblib.effective_n_jobs(n_jobs)
     run = joblib.Parallel(
@@ -108,6 +112,7 @@ def _run_on_dask(function, first, chunks, n_jobs):
     untaken = iter(some)
     try:
         while True:
+            # Chunks of archives hold their bytes, about which Dask would warn; they are meant to.
             with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
                 for chunk in islice(untaken, most - len(pending)):
                     pending.append(backend.client.submit(function, chunk, **options))
@@ -116,12 +121,14 @@ def _run_on_dask(function, first, chunks, n_jobs):
                 break
             yield pending.popleft().result()
     finally:
+        # Whoever stops asking does not want the rest to be read.
         backend.client.cancel(list(pending))
     some.is_last()
 
 
 def emptied(items):
     """Yield the items of a list and let go of each, as they may be large."""
+    # From the end, as taking from the front of a list moves all others.
     items.reverse()
     while items:
         yield items.pop()

@@ -40,6 +40,7 @@ def columns_of(records):
     number = columns["spacegroup_number"]
     columns["crystal_system"] = _of_number(crystal_system, number)
     columns["bravais_lattice"] = _of_number(bravais_lattice, number)
+    # After the columns are typed, since flags are an array from here on.
     _add_flag(columns["flags"], oversized, "bad_number")
     _check_cells(columns, cells)
     _set_status(columns, cells)
@@ -67,6 +68,7 @@ def _array(values, dtype):
         array[:] = values
         return array
     missing = np.array([value is None for value in values], dtype=bool)
+    # The zero is never seen: `missing` covers it.
     filled = [0 if value is None else value for value in values]
     return Masked(np.array(filled, dtype=bool if dtype == "boolean" else np.int64), missing)
 
@@ -98,11 +100,13 @@ def _of_number(function, numbers):
 def _check_cells(columns, cells):
     """Flag cells that are incomplete, impossible or contradict the reported volume."""
     errors = columns["error"]
+    # A file that could not be read has no cell to be incomplete.
     is_record = columns["status"] != ERROR
     incomplete = np.isnan(cells).any(axis=1)
     partial = is_record & incomplete
     _add_flag(columns["flags"], partial, "missing_cell")
     for row in np.flatnonzero(partial):
+        # What the reader said first is nearer to the cause.
         if errors[row] is None:
             missing = np.array(CELL_COLUMNS)[np.isnan(cells[row])]
             errors[row] = f"the cell is incomplete: {', '.join(missing)} missing"
@@ -127,8 +131,10 @@ def _set_status(columns, cells):
     incomplete |= columns["spacegroup_number"].missing
     unsupported = np.zeros(len(flags), dtype=bool)
     flagged = np.flatnonzero(flags != "")
+    # Only flagged rows are looked at; most tables have few.
     unsupported[flagged] = [not _BEYOND.isdisjoint(text.split(";")) for text in flags[flagged]]
     status = np.full(len(flags), OK, dtype=object)
+    # From the mildest to the most serious: a later one replaces an earlier one.
     status[flagged] = REPAIRED
     status[incomplete] = INCOMPLETE
     status[unsupported] = UNSUPPORTED

@@ -22,6 +22,7 @@ class AppendOnlyManifest:
         self._stream: Any = None  # open inside of the with statement
 
     def __enter__(self):
+        # Unbuffered, so that a line is written by one call and a kill leaves no half of a buffer.
         self._stream = self.path.open("a+b", buffering=0)
         _lock(self._stream)
         self._close_torn_line()
@@ -40,6 +41,7 @@ class AppendOnlyManifest:
             while line:
                 line = line[self._stream.write(line) :]
         except BaseException:
+            # Half a record would make the next one unreadable as well.
             self._stream.truncate(size)
             raise
 
@@ -55,6 +57,7 @@ class AppendOnlyManifest:
             for line in stream:
                 try:
                     record = json.loads(line)
+                # A line that was torn, or nested to overflow the parser: the others are still good.
                 except (ValueError, RecursionError):
                     continue
                 if isinstance(record, dict):
@@ -78,5 +81,6 @@ def _lock(stream):
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        # Or the file would stay open for as long as the exception is kept.
         stream.close()
         raise ManifestBusyError from error

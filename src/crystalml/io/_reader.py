@@ -13,9 +13,9 @@ from crystalml._validation import Interval, StrOptions, check_parameters
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._chunks import read_in_chunks
 from crystalml.io._columns import join_columns
+from crystalml.io._find_cifs import single_source
+from crystalml.io._read_cifs import raise_first_error, table_of
 from crystalml.io._records import columns_of_first
-from crystalml.io._sources import single_source
-from crystalml.io._table import raise_first_error, table_of
 from crystalml.io._unpack import MAX_FILE_SIZE
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ class CIFReader(TransformerMixin, BaseEstimator):
         InvalidInputError
             If a parameter or `X` cannot be used.
         """
+        # Parameters may have been set since the fit, which is optional.
         self._check(X)
+        # Lists have a method of that name, too; `iloc` tells the objects of pandas from them.
         index = getattr(X, "index", None) if hasattr(X, "iloc") else None
         limit = self.max_file_size
         sources = (single_source(source, caller="CIFReader", max_size=limit) for source in X)

@@ -26,6 +26,7 @@ from crystalml.io._values import MISSING, NAN, number, text
 TABLE_LEVEL_COLUMNS = ("v_formula", "crystal_system", "bravais_lattice")
 RECORD_FIELDS = tuple(name for name in TABLE_COLUMNS if name not in TABLE_LEVEL_COLUMNS)
 
+# A record is a list of values by slot, as dicts with so many keys would take longer to fill.
 _EMPTY = tuple(NAN if TABLE_COLUMNS[name].dtype == "float64" else None for name in RECORD_FIELDS)
 _SLOT = {name: slot for slot, name in enumerate(RECORD_FIELDS)}
 _SOURCE, _BLOCK, _STATUS, _FLAGS, _ERROR = (
@@ -40,6 +41,7 @@ _SU_SLOTS = {
 _CELL_SLOTS = [(_SLOT[name], *_SU_SLOTS[_SLOT[name]], NUMBER_TAGS[name][0])
                for name in (*CELL_COLUMNS, "volume")]  # fmt: skip
 _SU_NAMES = frozenset(SU_TAGS.values())
+# One call takes all seven, and fails where one is missing.
 _cell_and_volume = itemgetter(*(tag for *_, tag in _CELL_SLOTS))
 _CELL_NAMES = frozenset(CELL_TAGS)
 _PROVENANCE_NAMES = frozenset(
@@ -56,6 +58,7 @@ _SITES, _DISORDERED = _SLOT["n_sites"], _SLOT["is_disordered"]
 _RADIATION, _METHOD, _COD_ID, _DOI = (
     _SLOT[name] for name in ("radiation", "method", "cod_id", "doi")
 )
+# All COD numbers have so many, and none begins with 0.
 _COD_DIGITS = 7
 
 
@@ -80,8 +83,10 @@ def record_of(block, source, *, file_flags=(), error=None):
     if not _fill_plain_cell(record, values):
         _fill_cell(record, values, flags)
     for slot, tag, meaning in _plan(tuple(values)):
+        # Filled already by a better tag? NaN is the one value that differs from itself.
         if record[slot] is None or record[slot] != record[slot]:
             found = meaning(values[tag])
+            # A mark of its own, as None says that a value is missing.
             if found is _BAD_NUMBER:
                 flags.append("bad_number")
             else:
@@ -92,10 +97,12 @@ def record_of(block, source, *, file_flags=(), error=None):
         record[_COD_ID] = _cod_id(block.name, source)
     if not _PROVENANCE_NAMES.isdisjoint(values):
         _fill_provenance(record, values)
+    # After the texts, as symbols are among them.
     symmetry = _fill_symmetry(record, block, flags)
     if record[_FORMULA] is None and block.atoms and has_places(block.atoms):
         _fill_formula(record, block, symmetry, flags)
     if symmetry is not None:
+        # Z from the atom sites counts, too; unknown numbers are NaN, and stay so.
         record[_Z_PRIME] = record[_Z] / symmetry.multiplicity
     record[_FLAGS] = ";".join(dict.fromkeys(flags)) if flags else ""
     return tuple(record)  # the garbage collector need not look into tuples of plain values
@@ -108,12 +115,14 @@ def _fill_plain_cell(record, values):
     except KeyError:
         return False
     together = b"".join(tokens)
+    # A parenthesis brings an s.u.; float() reads 1_000, which no CIF means.
     if b"(" in together or b"_" in together:
         return False
     try:
         numbers = list(map(float, tokens))
     except ValueError:
         return False
+    # float() also reads nan and inf, which one sum of all seven tells.
     if not isfinite(sum(numbers)) or not _SU_NAMES.isdisjoint(values):
         return False
     record[_CELL], record[_VOLUME] = numbers[:6], numbers[6]
@@ -190,8 +199,10 @@ def _fill_symmetry(record, block, flags):
     values = block.values
     if MAGNETIC in values or MODULATED in values:
         flags.extend(mark[1:] for mark in (MAGNETIC, MODULATED) if mark in values)
+        # A number that such files give is that of the parent or average structure.
         record[_NUMBER] = None
         return None
+    # What the tags said of the number is evidence only; the outcome replaces it.
     found = reconcile(block.operations, record[_HALL], record[_HM], record[_NUMBER])
     record[_NUMBER], record[_GROUP_SOURCE] = found.number, found.source
     flags.extend(found.flags)

@@ -24,10 +24,12 @@ class _Remembered(dict):
         self._function, self._n_most, self._longest = function, n_most, longest
         update_wrapper(self, function)
 
+    # A hit then runs in C alone, and never enters Python.
     __call__ = dict.__getitem__
 
     def __missing__(self, key: Any) -> Any:
         answer = self._function(key)
+        # The answer is given in any case; only keeping it is optional.
         if len(key) <= self._longest:
             if len(self) >= self._n_most:
                 self.clear()  # once in a while, instead of keeping an order at every look-up

@@ -19,11 +19,13 @@ _QUOTED = {
     b"'": re.compile(rb"'(?:[^'\n]|'(?![ \t\n]|\Z))*+'"),
     b'"': re.compile(rb'"(?:[^"\n]|"(?![ \t\n]|\Z))*+"'),
 }
+# In CIF 2 a quote ends the string wherever it stands; in CIF 1 only before a blank.
 _CIF2_QUOTED = {b"'": re.compile(rb"'[^'\n]*+'"), b'"': re.compile(rb'"[^"\n]*+"')}
 _CIF2_WORD = re.compile(rb"[^ \t\n\[\]{}]++")
 _TOKENS_PER_LOOK = 4096  # at the clock
 _BRACKETS = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 _KEYWORDS = (b"data_", b"loop_", b"save_", b"stop_", b"global_")
+# Asked first: a file that is no CIF is not worth taking apart.
 _LOOKS_LIKE_CIF = re.compile(rb"(?i)(?:^|[ \t\n])(?:data_|loop_|_[a-z]\w*[.\w/-]*+[ \t\n])")
 
 
@@ -63,6 +65,7 @@ class _Reader:
         if word.startswith(b"data_"):
             self._open(self.tokens.raw[5:].decode("utf-8", "replace"))
         elif word.startswith(b"save_"):
+            # A frame begins by its name and ends by the bare word. Its items are definitions.
             self.in_frame = len(word) > len(b"save_")
         elif word == b"loop_":
             self._loop()
@@ -79,6 +82,7 @@ class _Reader:
             return
         words = [tokens.raw]
         self._note_unterminated(known)
+        # Words on the line of a tag belong to it: somebody forgot the quotes, as in P 1.
         while tokens.advance() == "value" and not tokens.first_on_line:
             words.append(tokens.raw)
         if known and len(words) > 1:
@@ -92,6 +96,7 @@ class _Reader:
             tags.append(tokens.raw)
         lines = []
         while tokens.kind == "value":
+            # Kept by lines: where quotes are missing, these tell what belonged to one row.
             if tokens.first_on_line or not lines:
                 lines.append([])
             lines[-1].append(tokens.raw)
@@ -109,7 +114,9 @@ class _Reader:
             return [v for s in lines for v in (*s[: width - 1], b" ".join(s[width - 1 :]))]
         if count % width == 0:
             return [value for line in lines for value in line]
+        # At the end of the file the rest was cut off; elsewhere a value is missing or too many.
         self._note("loop_length" if self.tokens.kind else "truncated")
+        # Lines that are rows are trusted; without any, rows are counted from the start.
         whole = [value for line in lines if len(line) == width for value in line]
         return whole or [v for line in lines for v in line][: count - count % width]
 
@@ -130,6 +137,7 @@ class _Reader:
             self.builder.flag(flag)
 
     def _note_unterminated(self, known):
+        # What nobody reads may be damaged, unless it swallowed the rest of the file.
         if self.tokens.unterminated and (known or self.tokens.at_end):
             self._note("truncated" if self.tokens.at_end else "unquoted_value")
 
@@ -168,6 +176,7 @@ class _Tokens:
     def advance(self):
         """Move to the next token and return its kind."""
         self.n_read += 1
+        # Only now and then, as asking the clock has its price.
         if self.n_read % _TOKENS_PER_LOOK == 0:
             self.allowance.check_time()
         start = _SPACE.match(self.data, self.end).end()
@@ -198,6 +207,7 @@ class _Tokens:
             self.kind = "tag"
         elif self.raw[:7].lower().startswith(_KEYWORDS):
             word = self.raw.lower()
+            # These two bring a name along; the others count as whole words alone.
             named = word.startswith((b"data_", b"save_"))
             self.kind = "keyword" if named or word in _KEYWORDS else "value"
 
@@ -210,6 +220,7 @@ class _Tokens:
             self.end, self.raw = match.end(), match.group()
             return
         self.unterminated = True
+        # No string spans lines, so that one without an end costs its own line at most.
         newline = self.data.find(b"\n", start)
         self.end = len(self.data) if newline < 0 else newline
         self.raw = self.data[start + 1 : self.end].strip()

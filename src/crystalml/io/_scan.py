@@ -15,26 +15,19 @@ malformed near a wanted item) it leaves to the full parser: the answer is then N
 """
 
 import re
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from crystalml.io._blocks import Block
-from crystalml.io._limits import Allowance
+from crystalml.io._blocks import LONGEST_LIST, Block, are_triplets, is_disordered, operations_of
+from crystalml.io._limits import Allowance, check_words
 from crystalml.io._remember import remember
-from crystalml.io._scan_loops import (
-    KEYWORD,
-    QUOTED,
-    WORD_END,
-    Doubt,
-    atoms_in,
-    loop_plan,
-    operations_in,
-    sites_in,
-    tokens_in,
-)
 from crystalml.io._tags import (
     ATOM_TAGS,
+    CELL_TAGS,
+    DISORDER_TAG,
     FAMILY_MARKS,
     FORMULA_TAG,
+    OCCUPANCY_TAG,
     OPERATION_TAGS,
     SCALAR_TAGS,
     SITE_TAGS,
@@ -42,13 +35,25 @@ from crystalml.io._tags import (
 )
 from crystalml.io._values import NULLS
 
+# data_ and save_ bring a name along; the others are reserved as whole words alone, so that a site
+# may be called loop_N4.
+_WORD_END = rb"(?![^ \t\n#])"
+_WHOLE_WORD = rb"(?:(?<=l)oop_|(?<=s)top_|(?<=g)lobal_)" + _WORD_END
+_KEYWORD = rb"[dlsgDLSG](?i:(?<=d)ata_|(?<=s)ave_|" + _WHOLE_WORD + rb")"
+_QUOTED = rb"""'(?:[^'\n]|'(?![ \t\n]|\Z))*+'|"(?:[^"\n]|"(?![ \t\n]|\Z))*+["]"""
+_TOKEN = re.compile(_QUOTED + rb"|[^ \t\n]++")
+_ITEM_IN_LINE = re.compile(rb"[ \t](?:_|" + _KEYWORD + rb")")
+_BEGINS_QUOTED = re.compile(rb"""(?:\A|[ \t\n])['"]""")
+_QUOTES = (b"'", b'"')
+_LONGEST_HEADER = 4096  # bytes; the longest of mmCIF have a third
+
 _NEWLINE, _HASH = b"\n#"
 _BLANKS = b" \t"
 
 # The expressions look at first letters before anything else: that is what they spend their
 # time on. `_WANTED` has the beginnings of the wanted tags after the underscore, told by four
 # letters, or by capitals among these; `canonical_tag` decides.
-_WORD = rb"(?!" + KEYWORD + rb""")[^ \t\n'"#_$\[\]{}][^ \t\n]*+"""
+_WORD = rb"(?!" + _KEYWORD + rb""")[^ \t\n'"#_$\[\]{}][^ \t\n]*+"""
 _SKIP = rb"(?:[ \t\n]++|#[^\n]*+)*+"
 _WANTED = (
     rb"cell|symm(?i:etry)|spac(?i:e_group)|atom(?i:_site[_.])|supe(?i:rspace_group)"
@@ -69,24 +74,40 @@ _HIT = re.compile(
     rb"(?<=(?i:loop_))(?=[ \t\n#])(?P<loop>" + _LOOP_TAGS + rb")(?:[ \t\n]++(?P<comment>#)|)"
     rb"|(?<=[ \t]_)(?P<inner>(?:" + _WANTED + rb")[^ \t\n]*+)"
     rb"|(?:(?<=[ \t\n](?i:data_))|(?<=\A(?i:data_)))(?P<data>[^ \t\n]*+)"
-    rb"|(?P<other>(?<=(?i:save_))|(?<=(?i:stop_|obal_))" + WORD_END + rb")))"
+    rb"|(?P<other>(?<=(?i:save_))|(?<=(?i:stop_|obal_))" + _WORD_END + rb")))"
 )  # fmt: skip
 _TAG, _VALUE, _LOOP, _COMMENT, _INNER, _DATA = 1, 2, 3, 4, 5, 6  # groups of `_HIT`
 _LOOPED_TAGS = SITE_TAGS.union(OPERATION_TAGS, ATOM_TAGS)
-_LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + KEYWORD + rb")")
-_ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + KEYWORD + rb"|\Z)")
+_LOOP_END = re.compile(rb"\n[ \t]*+(?:[_#]|" + _KEYWORD + rb")")
+_ITEM_FOLLOWS = re.compile(_SKIP + rb"(?:_|" + _KEYWORD + rb"|\Z)")
 # Any, as no type says that these always match, or are asked whether they do.
 _SKIPPED: Any = re.compile(_SKIP)
 _BLANK: Any = re.compile(rb"[ \t]*+")
-_SINGLE_VALUE: Any = re.compile(QUOTED + rb"|" + _WORD)
-_ITEM_AT: Any = re.compile(rb"_|(?i:data_)|(?i:loop_)" + WORD_END)  # begins a line that is no row
+_SINGLE_VALUE: Any = re.compile(_QUOTED + rb"|" + _WORD)
+_ITEM_AT: Any = re.compile(rb"_|(?i:data_)|(?i:loop_)" + _WORD_END)  # begins a line that is no row
 _AFTER_TEXT = (b"\n", b" ", b"\t", b"")
+
+
+class Doubt(Exception):  # noqa: N818
+    """The scanner is not sure; the full parser must read this file."""
+
+
+class LoopPlan(NamedTuple):
+    """Where in a loop the wanted columns are."""
+
+    width: int
+    operations: tuple  # (tag, column)
+    sites: tuple | None  # columns of name, occupancy and disorder group (None: no such column)
+    scalars: tuple  # (tag, column)
+    families: tuple  # (mark, column)
+    atoms: tuple  # (tag, column)
 
 
 def scan_blocks(data, allowance=None):
     """Read CIF text (UTF-8 bytes) into blocks, or return None where in doubt."""
     try:
         return _Scanner(data, allowance or Allowance()).scan()
+    # An exception, as doubts come up many calls deep, and only in a few files.
     except Doubt:
         return None
 
@@ -110,6 +131,7 @@ class _Scanner:
         """Walk the keywords and wanted tags."""
         simple, loop, wanted = _VALUE, _LOOP, _wanted_name  # local names: this is the hot loop
         for span, (start, end) in enumerate(self.spans):
+            # Inside of text fields a carriage return does no harm, so only the rest is looked at.
             if self.data.find(b"\r", start, end) >= 0:
                 raise Doubt  # where lines end is another module's business
             self.span, self.end = span, end
@@ -120,6 +142,7 @@ class _Scanner:
                     tag, value = hit.group(1, 2)
                     name = wanted(tag)
                     if name is not None:
+                        # The most frequent case, without a call; `_pair` knows the others.
                         if name in SCALAR_TAGS and name not in values and value not in NULLS:
                             values[name] = value
                         else:
@@ -131,6 +154,7 @@ class _Scanner:
                     values = self.values
         self._close()
         blocks = self.blocks
+        # The tolerant parser flags blocks of the same name.
         if len(blocks) > 1 and len({block.name.lower() for block in blocks}) < len(blocks):
             raise Doubt
         return blocks
@@ -185,6 +209,7 @@ class _Scanner:
         for tag in OPERATION_TAGS:
             operations = operations or self.operations.get(tag)
         atoms = None
+        # Atoms are taken apart only where nothing else gives the formula: that is the slow part.
         if self.sites is not None and FORMULA_TAG not in self.values:
             plan, body = self.atom_loop
             atoms = atoms_in(body, plan)
@@ -209,6 +234,7 @@ class _Scanner:
         position = _SKIPPED.match(data, position, end).end()
         if position == end and self.span + 1 < len(self.spans):
             after, end = self.spans[self.span + 1]
+            # The next span begins behind a text field, which is therefore the value.
             value = data[position:after]
         else:
             found = _SINGLE_VALUE.match(data, position, end)
@@ -269,8 +295,10 @@ class _Scanner:
                 self.operations[tag] = operations
         if plan.sites is not None and self.sites is None:
             self.sites = sites_in(body, plan.width, *plan.sites)
+            # The text, not its tokens: most files have a formula, and never ask for the atoms.
             self.atom_loop = (plan, body)
         for tag, column in plan.scalars:
+            # A scalar in a loop, such as one of several wavelengths: the first given one counts.
             given = (v for v in tokens_in(body, plan.width)[column :: plan.width] if v not in NULLS)
             self._pair(tag, next(given, b"?"))
 
@@ -282,6 +310,7 @@ class _Scanner:
         data = self.data
         found = _LOOP_END.search(data, start, self.end)
         if found is None:
+            # A span that ends before the file does is followed by a text field.
             if self.end < len(data):
                 raise Doubt  # a text field
             return data[start:]
@@ -325,6 +354,7 @@ def _outside_text_fields(data):
     spans, start, is_text = [], 0, False
     found = data.find(b";")
     while found >= 0:
+        # At position 0 there is no line before, and -1 would look at the end of the file.
         if data[found - 1] == _NEWLINE and found:
             if not is_text:
                 spans.append((start, found))
@@ -336,3 +366,81 @@ def _outside_text_fields(data):
         raise Doubt
     spans.append((start, len(data)))
     return spans
+
+
+@remember(4096, longest=_LONGEST_HEADER)
+def loop_plan(header):
+    """Plan for a loop with this header; None if nothing of it is wanted.
+
+    In doubt where a tag occurs twice, and where the cell is looped, which deserves a flag.
+    """
+    tags = [canonical_tag(tag) for tag in header.split()]
+    columns = {tag: tags.index(tag) for tag in tags if tag is not None}
+    if not columns:
+        return None
+    once = [tag for tag in tags if tag is not None and tag not in FAMILY_MARKS]
+    if len(set(once)) < len(once) or not columns.keys().isdisjoint(CELL_TAGS):
+        raise Doubt
+    named = next((column for tag, column in columns.items() if tag in SITE_TAGS), None)
+    sites = (named, columns.get(OCCUPANCY_TAG), columns.get(DISORDER_TAG))
+    return LoopPlan(
+        width=len(tags),
+        operations=tuple((tag, columns[tag]) for tag in OPERATION_TAGS if tag in columns),
+        sites=None if named is None else sites,
+        scalars=tuple((tag, columns[tag]) for tag in columns if tag in SCALAR_TAGS),
+        families=tuple((tag, columns[tag]) for tag in columns if tag in FAMILY_MARKS),
+        atoms=tuple((tag, columns[tag]) for tag in columns if tag in ATOM_TAGS),
+    )
+
+
+def operations_in(body, width, column):
+    """Operations in a loop's values; real files share few lists, so this is mostly known."""
+    # A hostile file must not fill the memory with long lists that never come again.
+    look_up = _known_operations if len(body) <= LONGEST_LIST else _read_operations
+    return look_up(body, width, column)
+
+
+def _read_operations(body, width, column):
+    tokens = tokens_in(body, width)[column::width]
+    # Blanks without quotes may split operations and still fill the rows.
+    if not are_triplets(tokens):
+        raise Doubt
+    return operations_of(tuple(tokens)) if tokens else None
+
+
+_known_operations = lru_cache(maxsize=4096)(_read_operations)
+
+
+def sites_in(body, width, named, occupancy, group):
+    """Count the sites in a loop's values, and tell whether they are disordered."""
+    tokens = tokens_in(body, width)
+    count = len(tokens) // width
+    # Templates list one site of question marks: that is no atom.
+    if count == 0 or (count == 1 and tokens[named] in NULLS):
+        return None
+    occupancies = () if occupancy is None else tokens[occupancy::width]
+    groups = () if group is None else tokens[group::width]
+    return count, is_disordered(occupancies, groups)
+
+
+def atoms_in(body, plan):
+    """Raw values of what tells the formula, by tag."""
+    tokens = tokens_in(body, plan.width)
+    return {tag: tuple(tokens[column :: plan.width]) for tag, column in plan.atoms}
+
+
+def tokens_in(body, width):
+    """Values of a loop; in doubt where they do not fill its rows."""
+    check_words(body)
+    if b"#" in body or (b"_" in body and _ITEM_IN_LINE.search(body)):
+        raise Doubt
+    if (b"'" in body or b'"' in body) and _BEGINS_QUOTED.search(body):  # not O2' or C1"
+        tokens = _TOKEN.findall(body)
+        if any(token[:1] in _QUOTES and token[1:][-1:] != token[:1] for token in tokens):
+            raise Doubt  # a quote has no end
+    else:
+        tokens = body.split()
+    # A value is missing, or has blanks without quotes; which one, only lines tell.
+    if len(tokens) % width:
+        raise Doubt
+    return tokens

@@ -21,6 +21,7 @@ from crystalml.io._tags import (
 from crystalml.io._values import number, text
 
 _SYMBOLS = frozenset({*ELEMENTS, "D"})
+# How `_atom_site_calc_flag` marks a dummy, a site without an atom.
 _DUMMY = frozenset({b"dum", b"'dum'", b'"dum"'})
 _LETTERS = re.compile(r"[A-Za-z]*")
 # Atoms in the cell, special positions counted as general ones: more would take too long.
@@ -96,6 +97,7 @@ def _counted(atoms):
     given = next((atoms[tag] for tag in MULTIPLICITY_TAGS if tag in atoms), missing)
     columns = [occupancies, hydrogens, [_or(np.nan, raw) for raw in given]]
     columns += [[_or(np.nan, raw) for raw in atoms.get(tag, missing)] for tag in FRACTION_TAGS]
+    # One value that is no number makes the sum a guess, so there is none.
     if any(None in column for column in columns):
         return None
     numbers = np.array(columns)[:, counts]
@@ -119,17 +121,21 @@ def _placed(listed, cell, operations):
     vectors = lattice_vectors(np.array(cell, dtype=float))
     if np.isnan(places).any() or np.isnan(vectors).any():
         return None
+    # Too many to expand in time; and coordinates that large have lost the digits that would tell a
+    # special position.
     if len(symbols) * len(operations) > _MOST_IMAGES or np.abs(places).max() > 1e6:
         return None
     fractions, images = expand_sites(places, occupancies, operations, vectors)
     try:
         _, species = merge_sites(fractions, images, symbols, occupancies, vectors)
+    # Atoms that overlap to more than one: the list is not what is in the cell.
     except CIFError:
         return None
     content = {}
     for site in species:
         for symbol, amount in site.items():
             content[symbol] = content.get(symbol, 0.0) + amount
+    # Hydrogens without places of their own, as older files give them.
     attached = float((occupancies * hydrogens)[images].sum())
     if attached:
         content["H"] = content.get("H", 0.0) + attached
@@ -159,6 +165,7 @@ def _multiplied(listed):
 
 def _write(content, formula_units):
     """Divide the contents of the cell by Z, or by their largest common factor."""
+    # Sums of rounded occupancies: 3.9996 atoms in a cell are four.
     near = {symbol: round(amount) for symbol, amount in content.items()}
     content = {
         symbol: near[symbol] if abs(amount - near[symbol]) < _WHOLE and near[symbol] else amount
@@ -167,6 +174,7 @@ def _write(content, formula_units):
     units = formula_units
     if not units > 0:  # also where it is NaN
         units = 1.0
+        # Amounts that are not whole have no common factor: then the formula is the whole content.
         if all(isinstance(amount, int) for amount in content.values()):
             units = float(gcd(*content.values()))
     shares = {symbol: amount / units for symbol, amount in content.items()}

@@ -24,6 +24,7 @@ READ_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
 )
+# What is no regular file: opening or reading some of these never ends.
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -31,6 +32,7 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+# Both slashes, as archives come from Windows, too.
 _PARENT = re.compile(r"(?:(?<=[/\\])|\A)\.\.(?=[/\\]|\Z)")
 _PARENT_WRITTEN = r"\x2e\x2e"
 _ZIP_HEADER, _ZIP_SIGNATURE = 30, b"PK\x03\x04"
@@ -57,6 +59,7 @@ class Source(NamedTuple):
         if self.data is not None:
             return self.data
         # What has neither data nor error has a path.
+        # Unbuffered: the whole file is asked for at once, and a buffer would copy it.
         with open_regular(self.path, buffering=0) as file:
             if self.member is None:
                 size = os.fstat(file.fileno()).st_size
@@ -89,6 +92,7 @@ class Member(NamedTuple):
 
     def read(self, file, limit):
         """Return the unpacked bytes from the open archive; raises one of READ_ERRORS."""
+        # The directory's word is enough to refuse, and is checked below where it is believed.
         if self.size > limit:
             raise FileTooLargeError(limit)
         file.seek(self.offset)
@@ -99,11 +103,13 @@ class Member(NamedTuple):
         if not header.startswith(_ZIP_SIGNATURE):
             raise zipfile.BadZipFile("there is no member where the directory says")
         n_name, n_extra = header[26:28], header[28:30]
+        # The name and extra field lie between header and data, and may differ from the directory's.
         file.seek(int.from_bytes(n_name, "little") + int.from_bytes(n_extra, "little"), 1)
         # What cannot be packed takes a little more room; what claims much more is an attack.
         packed_size = self.size if self.packed_size is None else self.packed_size
         data = _exactly(file, min(packed_size, self.size + self.size // 8 + 1000))
         if self.method == zipfile.ZIP_DEFLATED:
+            # One byte more than announced, to notice a bomb without unpacking it.
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, self.size + 1)
         if len(data) != self.size or zlib.crc32(data) != self.checksum:
             raise zipfile.BadZipFile("the member is not what the directory says")
@@ -198,6 +204,7 @@ def reason(error):
         return str(error)
     if isinstance(error, FileNotFoundError):
         return "the file does not exist"
+    # Without the path that Python appends: the row names the file already.
     detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"the file cannot be read: {detail or type(error).__name__}"
 
@@ -205,6 +212,7 @@ def reason(error):
 def _exactly(file, size):
     """Read so many bytes; fewer are an error."""
     data = file.read(size)
+    # An unbuffered read may give less than was asked for.
     while len(data) < size and (more := file.read(size - len(data))):
         data += more
     if len(data) < size:

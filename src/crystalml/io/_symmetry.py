@@ -34,6 +34,7 @@ class Symmetry(NamedTuple):
 
 def reconcile(operations, hall, hermann_mauguin, number):
     """Decide the space group from an Operations object, two symbols and a number, or None."""
+    # Only short ones are remembered, as a hostile file may bring symbols of any length.
     is_short = len(hall or "") + len(hermann_mauguin or "") <= LONGEST_KEY
     return (_known if is_short else _reconciled)(operations, hall, hermann_mauguin, number)
 
@@ -56,6 +57,7 @@ def _reconciled(operations, hall, hermann_mauguin, number):
         _look_up(sources, flags, "number", _number_setting(number) if known else None,
                  "unknown_number")  # fmt: skip
     if identity_only:
+        # The rule of the module's first lines: x,y,z alone counts only if nothing contradicts it.
         if sources and all(setting.number == 1 for _, setting in sources):
             sources.insert(0, ("operations", operations.setting))
         else:
@@ -83,12 +85,15 @@ def _decide(sources, flags, operation_count):
     source, best = sources[0]
     if any(setting.number != best.number for _, setting in sources):
         flags.append("contradictory_spacegroup")
+    # The number says nothing of axes, and unlisted settings have no symbol to compare.
     symbols = {s.hm for name, s in sources if name != "number" and s.hall in _listed_halls()}
     if "contradictory_spacegroup" not in flags and not _can_mean_same_axes(frozenset(symbols)):
         flags.append("contradictory_setting")
     if best.hall not in _listed_halls():
         flags.append("unlisted_setting")
+    # These two leave the axes of R groups open; operations and Hall symbols fix them.
     is_guessed_axes = source in ("Hermann-Mauguin", "number") and best.qualifier == "H"
+    # The list itself: in a primitive or multiplied cell it differs from that of the standard one.
     multiplicity = operation_count if source == "operations" else _multiplicity(best)
     return Symmetry(best.number, source, float(multiplicity), is_guessed_axes, tuple(flags))
 

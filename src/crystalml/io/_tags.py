@@ -155,4 +155,5 @@ def canonical_tag(tag):
     name = _ALIASES.get(name, name)
     if name in _KNOWN:
         return name
+    # Families last: their members are many, and nearly no file has one.
     return next((mark for start, mark in _FAMILIES.items() if name.startswith(start)), None)

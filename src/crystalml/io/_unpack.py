@@ -14,6 +14,7 @@ MAX_FILE_SIZE = 256 * 2**20
 _GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"
 _PACKED = (_GZIP, _XZ, _BZIP2)
 _OPEN: dict[bytes, Callable[..., Any]] = {_GZIP: gzip.open, _XZ: lzma.open, _BZIP2: bz2.open}
+# Pieces grow with what was read, so that small files need little memory and large ones few calls.
 _FIRST_PIECE, _LARGEST_PIECE = 2**16, 2**22
 
 
@@ -31,8 +32,10 @@ def read_up_to(file, limit, *, expected=0):
 
     Of a file that has the `expected` size nothing is copied a second time.
     """
+    # One byte more than is allowed, to notice at once that a file has it.
     pieces, size, ask = [], 0, max(min(expected, limit) + 1, _FIRST_PIECE)
     while piece := file.read(ask):
+        # A file that was opened as text is taken as well.
         piece = piece.encode() if isinstance(piece, str) else piece
         size += len(piece)
         if size > limit:
@@ -46,6 +49,7 @@ def unpack(data, limit):
     """Unpack gzip, xz or bzip2 data, at most to `limit` bytes; other data is returned as it is."""
     if len(data) > limit:
         raise FileTooLargeError(limit)
+    # By the bytes, as the name may say something else.
     if data.startswith(_PACKED):
         for signature, open_packed in _OPEN.items():
             if data.startswith(signature):
@@ -115,6 +119,7 @@ class ForwardFile(GuardedFile):
             self._kept, self._position = self._last, position
         while self._position < position:
             step = min(position - self._position, _LARGEST_PIECE)
+            # Read and forget: a packed stream cannot jump.
             if not self.read(step):
                 break
         if position < self._position:

@@ -35,6 +35,7 @@ def number(token):
         value = float(token)
     except ValueError:
         return _written_number(token)
+    # A test without a call, as this runs once for each number of each file.
     if value - value == 0.0 and b"_" not in token:  # neither nan, inf nor 1_000
         return value, NAN
     return NOT_A_NUMBER
@@ -45,6 +46,7 @@ def _written_number(token):
     """Read a number that carries an uncertainty, quotes or a Fortran exponent."""
     if is_null(token):
         return MISSING
+    # The most frequent layout, without the regular expression for all of them.
     if len(token) < _LONG and token.endswith(b")"):  # nearly all are as plain as 5.431(2)
         value, _, su = token[:-1].partition(b"(")
         whole, _, decimals = value.partition(b".")
@@ -59,6 +61,7 @@ def _matched_number(token):
     if match is None:
         return _null_text(token)
     exponent = _exponent(match["exponent"])
+    # Fortran writes 1.5D+2, which float() does not read.
     value = float(match["value"] + b"e%d" % exponent)
     if value - value != 0.0:
         return NOT_A_NUMBER

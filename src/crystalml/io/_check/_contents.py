@@ -5,7 +5,7 @@ from functools import cache
 import gemmi
 import numpy as np
 
-from crystalml.crystallography import ELEMENTS
+from crystalml.crystallography import ELEMENTS, spacegroups_of_bravais_lattice
 from crystalml.io._check._reference import MOST_ATOMS, reachable_counts
 
 DALTON_PER_CUBIC_ANGSTROM = 1.66053906660  # in g/cm^3; CODATA 2018
@@ -53,6 +53,7 @@ def check_contents(rows, formula_units, densities, breaks_constraints):
         against_z = np.abs(np.log(n_atoms / (z * atoms))) / _ATOMS_TOLERANCE
         against_density = np.abs(np.log(rows.density / densities)) / _DENSITY_TOLERANCE
         outside = (densities < PLAUSIBLE_DENSITIES[0]) | (densities > PLAUSIBLE_DENSITIES[1])
+    # Where Z is not given, the atoms in the cell must be a whole multiple of the formula.
     implied = np.where(np.isnan(z) & (atoms > 0), n_atoms / np.where(atoms > 0, atoms, 1.0), np.nan)
     with np.errstate(invalid="ignore"):
         not_multiple = np.abs(implied - np.maximum(np.round(implied), 1.0)) / _WHOLE
@@ -82,15 +83,18 @@ def counts_fit(amounts, formula_units, numbers, factors):
     """
     per_row = np.diff(amounts.indptr)
     counts = np.rint(amounts.data).astype(np.int64) * np.repeat(formula_units * factors, per_row)
+    # The last column only keeps the index inside: beyond the table every count is reached.
     fits = reachable_counts()[np.repeat(numbers, per_row), np.minimum(counts, MOST_ATOMS)]
     fits |= counts > MOST_ATOMS
+    # Safe as every row has some entry: reduceat gives the next row's value for an empty one.
     return np.logical_and.reduceat(fits, amounts.indptr[:-1])
 
 
 def triple_cells(rows):
     """Return 3 for rhombohedral axes, as the tables are for hexagonal ones, else 1."""
+    # gamma is 120 degrees on hexagonal axes, and smaller on rhombohedral ones.
     on_rhombohedral = np.abs(rows.cells[:, 5] - 120.0) > 1.0
-    is_rhombohedral = np.isin(rows.number, (146, 148, 155, 160, 161, 166, 167))
+    is_rhombohedral = np.isin(rows.number, spacegroups_of_bravais_lattice("hR"))
     return np.where(on_rhombohedral & is_rhombohedral, 3, 1)
 
 

@@ -98,6 +98,7 @@ def _texts(table, name):
     """Return a column of text, with None for what is missing; "NaN" is sodium nitride."""
     found = np.full(len(table), None, dtype=object)
     if name in table.columns:
+        # By type: a missing text may be None, NaN or NA.
         found[:] = [value if isinstance(value, str) else None for value in table[name]]
     return found
 
@@ -114,8 +115,10 @@ def _is_ordered(table: pd.DataFrame, amounts: Any) -> tuple[BoolArray, BoolArray
     """Tell which formulas have whole amounts and may be ordered, and which surely are."""
     whole = np.ones(len(table), dtype=bool)
     rows = np.repeat(np.arange(len(table)), np.diff(amounts.indptr))
+    # A fraction of an atom in the formula means that some site is shared or partly empty.
     whole[rows[amounts.data != np.round(amounts.data)]] = False
     if "is_disordered" not in table.columns:
         return whole, np.zeros(len(table), dtype=bool)
+    # Three answers: where it is not known, a row may be ordered but is not surely so.
     disordered = table["is_disordered"].to_numpy(dtype=np.float64, na_value=np.nan)
     return whole & (disordered != 1.0), whole & (disordered == 0.0)

@@ -69,6 +69,7 @@ def read_reference(content):
 @cache
 def reachable_counts():
     """Tell which numbers of atoms of one element fit a cell of each group, (231, 1024) bool."""
+    # Row 0 is no group: numbers are their own index.
     table = np.ones((231, MOST_ATOMS + 1), dtype=bool)
     for number, (fixed, free) in check_reference().multiplicities.items():
         needed = fewest_positions(fixed, free, MOST_ATOMS, free_count=0)

@@ -22,6 +22,7 @@ def formula_volumes(amounts, reference):
     reference : CheckReference
         With the volumes of atoms.
     """
+    # Atoms need another volume as ions than in a metal.
     is_salt = salts(amounts, reference.is_anion, reference.salt_fraction)
     unknown = np.isnan(reference.volumes)
     sums = amounts @ np.where(unknown, 0.0, reference.volumes).T

@@ -13,6 +13,7 @@ import pandas as pd
 
 from crystalml._schema import CELL_COLUMNS, TABLE_COLUMNS
 from crystalml._typing import PathLike
+from crystalml._validation import as_pandas
 from crystalml.crystallography import (
     bravais_lattice,
     cell_problems,
@@ -171,7 +172,7 @@ def clean_cod_metadata(
     frame : DataFrame, path or bytes
         A selection as the COD serves it (CSV, or JSON read into a DataFrame) with its own
         column names, such as the user's saved search with its 73 columns; or the result of
-        ``CODClient.search``, also saved as CSV.
+        ``CODClient.search``, also saved as CSV. Tables of polars and pyarrow are taken, too.
     max_missing : float or None, default=0.5
         Columns with a larger fraction of missing values are dropped, counted after the row
         filters; None keeps all. The fraction looks at every row: for a model, set None here
@@ -330,7 +331,7 @@ def _drop_columns(table, max_missing, drop_identifiers, kept):
 
 
 def read_cod_table(source):
-    """Read a COD selection (CSV path, CSV bytes, DataFrame) as text, nothing interpreted.
+    """Read a COD selection (CSV path, CSV bytes, table) as text, nothing interpreted.
 
     Raises
     ------
@@ -338,6 +339,7 @@ def read_cod_table(source):
         If there is neither a column ``file``, COD's name of the id, nor ``cod_id``, ours, or a
         name of a column occurs twice.
     """
+    source = as_pandas(source)
     raw = source if isinstance(source, pd.DataFrame) else _read_csv(source)
     if "file" not in raw.columns and "cod_id" not in raw.columns:
         seen = ", ".join(map(repr, list(raw.columns)[:5]))

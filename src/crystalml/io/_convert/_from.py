@@ -13,9 +13,9 @@ from crystalml.crystallography import cell_volume
 from crystalml.exceptions import InvalidInputError
 from crystalml.io._check._contents import DALTON_PER_CUBIC_ANGSTROM
 from crystalml.io._convert._sites import FULL_OCCUPANCY
+from crystalml.io._read_cifs import build_table
 from crystalml.io._record import RECORD_FIELDS
 from crystalml.io._site_formula import contents_as_formula
-from crystalml.io._table import build_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -209,6 +209,7 @@ def _formula(contents):
     """Write the formula without common factor, and the factor; or the content, and 1."""
     amounts = np.array(list(contents.values()))
     factor = 1
+    # Of partly occupied sites no common factor can be told.
     if np.abs(amounts - np.round(amounts)).max() < _WHOLE:
         factor = int(np.gcd.reduce(np.round(amounts).astype(int)))
         amounts = np.round(amounts) / factor
@@ -236,6 +237,7 @@ def _detect(structure, symprec, angle_tolerance):
 
 def _declared(group):
     """Space group of ``info["spacegroup"]``, where it is one of ASE's."""
+    # `info` holds whatever the user put there.
     if not (hasattr(group, "no") and hasattr(group, "symbol")):
         return _NO_GROUP
     return {
@@ -249,6 +251,7 @@ def _element_amounts(composition):
     """Amounts by symbol; pymatgen's own dictionary writes D as H."""
     amounts = {}
     for species, amount in composition.items():
+        # A Species has an oxidation state, and keeps its element beside it.
         name = getattr(species, "element", species).name
         amounts[name] = amounts.get(name, 0.0) + float(amount)
     return amounts
@@ -265,6 +268,8 @@ def _contents(atoms):
         is_disordered |= min(here.values()) < FULL_OCCUPANCY
         for element, share in here.items():
             mass = reference.atomic_masses[reference.atomic_numbers[element]]
+            # The user may have set the mass of an atom; the other elements of its site have none
+            # there.
             mass = masses[position] if element == symbol else mass
             name = "D" if element == "H" and mass > _HEAVY_HYDROGEN else element
             contents[name] = contents.get(name, 0.0) + share

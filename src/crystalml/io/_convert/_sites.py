@@ -70,14 +70,17 @@ def read_sites(block, fields, rules):
     occupancies = [site.occ for site in atoms]
     fractions, kinds = expand_sites(listed, occupancies, operations, vectors)
     symbols = [_symbol(site, rules) for site in atoms]
+    # After expansion, as two atoms that share a site need not be listed at the same image of it.
     kept, species = merge_sites(fractions, kinds, symbols, occupancies, vectors)
     return _apply_occupancy(Sites(cell, fractions[kept], species, kinds[kept]), rules)
 
 
 def _listed_atoms(structure, rules):
     """Return the atoms of the file that count by the rules."""
+    # Sites may be listed without a place, as hydrogen atoms that were not located.
     atoms = [site for site in structure.sites if not np.isnan(site.fract.tolist()).any()]
     if rules.disorder == "first":
+        # A negative group is disordered about a special position; its first part is -1.
         atoms = [site for site in atoms if abs(site.disorder_group) <= 1]
     unknown = [site.label for site in atoms if not site.element.atomic_number]
     if unknown and rules.unknown_atoms == "raise":
@@ -103,6 +106,7 @@ def _operations(fields, listed):
         raise CIFError("its space group is unknown, so that its atoms cannot be completed")
     try:
         if source == "operations":
+            # As listed, not those of the group: the cell may be a primitive or multiplied one.
             operations = [gemmi.Op(text) for text in listed]
         else:
             operations = operations_of_symbol(
@@ -133,6 +137,7 @@ def _apply_occupancy(sites, rules):
     if rules.occupancy == "drop":
         chosen = sites.select(~partial)
     else:
+        # A site that is empty more often than not is settled as empty.
         occupied = [sum(here.values()) >= 0.5 for here in sites.species]
         major = [{max(here, key=here.get): 1.0} for here in sites.species]
         chosen = sites.select(occupied, major)

@@ -1,5 +1,7 @@
 """From CIFs and rows of the table to the structures of pymatgen and ASE."""
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import gemmi
@@ -11,16 +13,17 @@ from crystalml._typing import CIFSource
 from crystalml._validation import as_pandas
 from crystalml.crystallography import lattice_vectors
 from crystalml.exceptions import CIFError, InvalidInputError, SchemaError
-from crystalml.io._convert._row_files import read_row_sources, source_bytes
 from crystalml.io._convert._sites import FULL_OCCUPANCY, Rules, read_sites
+from crystalml.io._find_cifs import iterate_sources, single_source
 from crystalml.io._limits import FileLimitError
-from crystalml.io._read import read_records
 from crystalml.io._record import RECORD_FIELDS
-from crystalml.io._sources import single_source
+from crystalml.io._records import read_records
+from crystalml.io._source import READ_ERRORS, file_source, named_file, reason
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Structure
+
 
 _CHOICES = {
     "occupancy": ("keep", "majority", "drop", "raise"),
@@ -30,6 +33,8 @@ _CHOICES = {
     "on_error": ("raise", "none"),
 }
 _DEUTERIUM_MASS = 2.01355  # dalton, as ASE's own CIF reader sets it
+
+_IN_MEMORY = ("<text>", "<bytes>", "<file>")
 
 
 def to_pymatgen(
@@ -222,6 +227,7 @@ def _convert_rows(table, rules, on_error, caller, build):
             f"{caller}: the table has no column {missing[0]!r}, which says where the atoms are; "
             "use the table of read_cifs, or pass the CIF itself."
         )
+    # Grouped by source, so that a file with many blocks is read once.
     wanted = {}  # source -> positions of its rows
     for position, name in enumerate(table["source"]):
         wanted.setdefault(name if isinstance(name, str) else None, []).append(position)
@@ -267,6 +273,7 @@ def _choose_block(data, name, wanted):
     if not pairs:
         named = "" if wanted is None else f" named {wanted!r}"
         raise CIFError(f"it has no data block{named} with a unit cell")
+    # Without any, the first says in its error that it lists no atoms.
     return next((pair for pair in pairs if pair[1]["n_sites"]), pairs[0])
 
 
@@ -289,12 +296,59 @@ def _atoms(ase, sites, info):
     )
     if "D" in major:
         masses = atoms.get_masses()
+        # ASE knows no D: the mass is all that tells it from H.
         masses[np.array(major) == "D"] = _DEUTERIUM_MASS
         atoms.set_masses(masses)
     if any(min(here.values()) < FULL_OCCUPANCY for here in sites.species):
+        # ASE's own layout for mixed sites, which its writers understand.
         atoms.info["occupancy"] = {
             str(kind): {("H" if symbol == "D" else symbol): value for symbol, value in here.items()}
             for kind, here in zip(sites.kinds.tolist(), sites.species, strict=True)
         }
         atoms.set_array("spacegroup_kinds", sites.kinds.astype(int))
     return atoms
+
+
+def read_row_sources(names):
+    """Yield the distinct names of column `source`, each with its bytes or a CIFError.
+
+    Archives are walked once each, however many members are wanted.
+    """
+    members = {}  # archive -> wanted names
+    for name in dict.fromkeys(names):
+        archive = None
+        if isinstance(name, str) and not os.path.isfile(named_file(name)):
+            parents = (named_file(str(parent)) for parent in Path(name).parents)
+            archive = next((parent for parent in parents if os.path.isfile(parent)), None)
+        if archive is None:
+            yield name, _read(name)
+        else:
+            members.setdefault(archive, {})[name] = None
+    for archive, wanted in members.items():
+        for source in iterate_sources(archive, caller="read_row_sources"):
+            if source.name in wanted:
+                del wanted[source.name]
+                yield source.name, source_bytes(source)
+        for name in wanted:
+            yield name, CIFError(f"archive {archive!r} has no such member")
+
+
+def source_bytes(source):
+    """Bytes of a Source, or the CIFError that says why there are none."""
+    if source.error is not None:
+        return CIFError(source.error)
+    try:
+        return source.read()
+    except READ_ERRORS as error:
+        return CIFError(reason(error))
+
+
+def _read(name):
+    if not isinstance(name, str):
+        return CIFError("the row has no source to read the atoms from; pass the CIF itself")
+    if name in _IN_MEMORY:
+        return CIFError(
+            "the row came from a CIF in memory, which the table does not keep; pass the text, "
+            "bytes or file instead"
+        )
+    return source_bytes(file_source(named_file(name)))

@@ -4,19 +4,36 @@ import hashlib
 import re
 import shutil
 from dataclasses import asdict
+from functools import cache
 from itertools import zip_longest
 
+import pandas as pd
+
+from crystalml._dependencies import import_optional
+from crystalml._schema import TABLE_COLUMNS
 from crystalml._version import __version__
 from crystalml.exceptions import ParquetError
 from crystalml.io._atomic import sync_folder, write_atomically
 from crystalml.io._manifest import AppendOnlyManifest, ManifestBusyError
-from crystalml.io._parquet._run_summary import RunSummary
-from crystalml.io._parquet._schemas import source_schema, table_schema, to_parquet_bytes
+from crystalml.io._parquet._parts import unpack_table
+from crystalml.io._parquet._run_report import RunSummary
+from crystalml.io._read_cifs import build_table
 
 # Readers of Parquet data sets pass over names that begin with "_" or ".".
 MANIFEST_NAME, SOURCES_NAME, STAGING_NAME = "_manifest.jsonl", "_sources", ".incoming"
 _PART_NAME = re.compile(r"part-\d{5,}\.parquet")
 _FORMAT = 2
+
+_ARROW_TYPES = {"object": "string", "float64": "float64", "Int64": "int64", "boolean": "bool_"}
+_SOURCE_COLUMNS = {  # one row per file: Arrow type and pandas dtype
+    "source": ("string", "object"),
+    "size": ("int64", "Int64"),
+    "mtime_ns": ("int64", "Int64"),
+    "sha256": ("string", "object"),
+    "status": ("string", "object"),
+    "n_rows": ("int32", "int32"),
+    "seconds": ("float64", "float64"),
+}
 
 
 class ParquetFolder:
@@ -50,11 +67,13 @@ class ParquetFolder:
         try:
             self._continue()
         except BaseException:
+            # Where __enter__ fails, __exit__ is not called, and the lock would stay.
             self._manifest.__exit__()
             raise
         return self
 
     def __exit__(self, *error):
+        # What is left there belongs to no finished part.
         shutil.rmtree(self.folder / STAGING_NAME, ignore_errors=True)
         self._manifest.__exit__(*error)
 
@@ -89,6 +108,7 @@ class ParquetFolder:
 
         columns = ["source", "size", "mtime_ns", "sha256"]
         before = parquet.read_table(self._sources_path(part), columns=columns).to_pylist()
+        # The shorter list is filled with None: files are gone or new.
         for old, new in zip_longest(before, zip(*stamps, strict=True)):
             if old is None:
                 return f"{new[0]!r} is new"
@@ -107,6 +127,7 @@ class ParquetFolder:
         (self.folder / SOURCES_NAME).mkdir(exist_ok=True)
         body = to_parquet_bytes(tables, table_schema())
         for path, content in (
+            # The sources first: whoever sees a part finds its sources, too.
             (self._sources_path(part), to_parquet_bytes(sources, source_schema())),
             (self._part_path(part), body),
         ):
@@ -126,6 +147,7 @@ class ParquetFolder:
     def forget_from(self, part):
         """Remove this part and all after it: there are no files for them any more."""
         for number in [number for number in self._parts if number >= part]:
+            # Before the files go: what is left of them after a kill, the next run clears away.
             self._manifest.append(part=number, file=None)
             self._manifest.sync()
             del self._parts[number]
@@ -147,11 +169,13 @@ class ParquetFolder:
         elif header != self._settings:
             self._refuse(header)
         shutil.rmtree(self.folder / STAGING_NAME, ignore_errors=True)
+        # A disk that lost its last writes, or a user, may have taken what the manifest promises.
         for number in [n for n, record in self._parts.items() if not self._is_whole(n, record)]:
             del self._parts[number]
         finished = {self._part_path(number).name for number in self._parts}
         for folder in (self.folder, self.folder / SOURCES_NAME):
             for path in folder.glob("part-*.parquet"):
+                # Only names of our own making are removed.
                 if _PART_NAME.fullmatch(path.name) and path.name not in finished:
                     path.unlink()
 
@@ -180,4 +204,37 @@ class ParquetFolder:
 def digest(stamps):
     """Checksum of the files of a part: their names, sizes, and times or contents, in order."""
     text = repr([tuple(column) for column in stamps])
+    # Names that are no UTF-8 hold surrogates, which no strict encoder takes.
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@cache
+def table_schema():
+    """Return the Arrow schema of the rows; it tells pandas which columns to make nullable."""
+    types = {name: _ARROW_TYPES[column.dtype] for name, column in TABLE_COLUMNS.items()}
+    return _schema(types, build_table([]))
+
+
+@cache
+def source_schema():
+    """Return the Arrow schema of the manifest of the sources."""
+    columns = {name: pd.Series(dtype=dtype) for name, (_, dtype) in _SOURCE_COLUMNS.items()}
+    return _schema({name: kind for name, (kind, _) in _SOURCE_COLUMNS.items()}, columns)
+
+
+def to_parquet_bytes(pieces, schema):
+    """Join packed columns to the bytes of one Parquet file with one row group."""
+    pyarrow = import_optional("pyarrow", needed_by="cifs_to_parquet")
+    parquet = import_optional("pyarrow.parquet", needed_by="cifs_to_parquet")
+    table = pyarrow.concat_tables([unpack_table(piece, schema) for piece in pieces])
+    stream = pyarrow.BufferOutputStream()
+    parquet.write_table(table, stream, compression="zstd")
+    return stream.getvalue()
+
+
+def _schema(types, columns):
+    """Return a schema with what pandas needs to get its own dtypes back."""
+    pyarrow = import_optional("pyarrow", needed_by="cifs_to_parquet")
+    schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in types.items()])
+    empty = pyarrow.Table.from_pandas(pd.DataFrame(columns), schema=schema, preserve_index=False)
+    return empty.schema

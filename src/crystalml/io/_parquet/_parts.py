@@ -1,4 +1,9 @@
-"""From files to a piece of a Parquet data set: what a worker does, and what it sends back."""
+"""From files to a piece of a Parquet data set: what a worker does, and what it sends back.
+
+Columns travel as bytes in the layout of Apache Arrow, written without and read with pyarrow. A
+worker, which writes them, need not import pyarrow and the pandas that it brings along; whoever
+reads them wraps the bytes and does nothing else.
+"""
 
 import hashlib
 from time import perf_counter
@@ -6,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crystalml._dependencies import import_optional
 from crystalml._schema import STATUSES
 from crystalml.io._columns import Masked, columns_of
-from crystalml.io._parquet._packing import pack
-from crystalml.io._parquet._run_summary import RunSummary
+from crystalml.io._parquet._run_report import RunSummary
 from crystalml.io._records import records_of_source
 from crystalml.io._source import SourceList
 
+# STATUSES run from the best to the worst.
 _RANK = {status: rank for rank, status in enumerate(STATUSES)}
 
 
@@ -44,6 +50,14 @@ class ChunkResult(NamedTuple):
     summary: RunSummary
 
 
+class PackedColumn(NamedTuple):
+    """Length, number of missing values, and the buffers of an Arrow array."""
+
+    length: int
+    n_missing: int
+    buffers: tuple  # validity (None if nothing is missing), [offsets,] values
+
+
 def stamp_of(source):
     """Tell what a file is now, without reading it if it has a time."""
     if source.mtime_ns is not None:
@@ -59,6 +73,7 @@ def read_chunk(chunk):
     records, stamps, n_rows, seconds = [], [], [], []
     for source in chunk.sources:
         start = perf_counter()
+        # Without a time, the bytes tell whether a file has changed: read once, for both purposes.
         file = source.loaded() if source.mtime_ns is None else source
         found = records_of_source(file)
         seconds.append(perf_counter() - start)
@@ -108,3 +123,50 @@ def _texts(values):
 def _integers(values):
     missing = np.array([value is None for value in values], dtype=bool)
     return Masked(np.array([value or 0 for value in values], dtype=np.int64), missing)
+
+
+def pack(columns):
+    """Return every column, an array of float, integer or object or a Masked, as a PackedColumn."""
+    return {name: _pack(column) for name, column in columns.items()}
+
+
+def unpack_table(packed, schema):
+    """Return the Arrow table of packed columns."""
+    pyarrow = import_optional("pyarrow", needed_by="cifs_to_parquet")
+    arrays = []
+    for field in schema:
+        length, n_missing, buffers = packed[field.name]
+        is_text = field.type == pyarrow.string()
+        layout = pyarrow.large_string() if is_text else field.type
+        buffers = [None if found is None else pyarrow.py_buffer(found) for found in buffers]
+        array = pyarrow.Array.from_buffers(layout, length, buffers, n_missing)
+        arrays.append(array.cast(field.type) if is_text else array)
+    return pyarrow.Table.from_arrays(arrays, schema=schema)
+
+
+def _pack(column):
+    if isinstance(column, Masked):
+        values, missing = column
+    elif column.dtype == object:
+        return _pack_text(column)
+    else:
+        values, missing = column, np.isnan(column)
+    if values.dtype == bool:
+        # Arrow keeps logicals as bits, the first in the lowest.
+        values = np.packbits(values, bitorder="little")
+    return _packed(missing, values.tobytes())
+
+
+def _pack_text(texts):
+    """Pack strings, None for missing; names of files may hold bytes that are no UTF-8."""
+    missing = np.array([text is None for text in texts], dtype=bool)
+    encoded = [b"" if text is None else text.encode("utf-8", "backslashreplace") for text in texts]
+    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(texts)), out=offsets[1:])
+    return _packed(missing, offsets.tobytes(), b"".join(encoded))
+
+
+def _packed(missing, *buffers):
+    n_missing = int(missing.sum())
+    validity = np.packbits(~missing, bitorder="little").tobytes() if n_missing else None
+    return PackedColumn(len(missing), n_missing, (validity, *buffers))

@@ -12,12 +12,11 @@ from crystalml._dependencies import import_optional
 from crystalml._typing import CIFSources, PathLike, Progress
 from crystalml.exceptions import InvalidInputError, ParquetError
 from crystalml.io._chunks import chunks_of, emptied, run_in_order
+from crystalml.io._find_cifs import check_max_file_size, iterate_sources
 from crystalml.io._parquet._folder import ParquetFolder
 from crystalml.io._parquet._parts import Chunk, read_chunk, stamp_of
-from crystalml.io._parquet._run_report import CIFRunReport
-from crystalml.io._parquet._run_summary import RunSummary
-from crystalml.io._sources import check_max_file_size, iterate_sources
-from crystalml.io._table import file_progress
+from crystalml.io._parquet._run_report import CIFRunReport, RunSummary
+from crystalml.io._read_cifs import file_progress
 from crystalml.io._unpack import MAX_FILE_SIZE
 
 # A part ends early at so many bytes that cannot be read in place: they are unpacked again when an
@@ -159,6 +158,7 @@ class _Run:
                 )
                 self.n_files_read += part.summary.n_files
                 part = _Part()
+        # Parts beyond the last source belong to files that are gone.
         if self._folder.n_parts > self._n_parts:
             if not self._reread:
                 self._refuse("they end before files that were read")
@@ -168,12 +168,15 @@ class _Run:
         """Yield the chunks of the parts that are to be read."""
         sources = iter(sources)
         for part in count():
+            # One is taken to learn whether another part begins at all.
             first = list(islice(sources, 1))
             if not first:
                 return
             self._n_parts = part + 1
             group = _next_group(chain(emptied(first), sources), self._files_per_part)
             if self._folder.has(part):
+                # A part that is there: its files are walked for their stamps, and again if it must
+                # be read.
                 group = list(group)
                 if self._is_finished(part, group):
                     self._bar.update(len(group))
@@ -215,6 +218,7 @@ class _Part:
 
 def _chunks_of_part(part, group):
     """Yield the files of a part in chunks."""
+    # Held back by one, as only the end of the files tells which chunk is the last.
     last = None
     for chunk in chunks_of(group):
         if last is not None:

@@ -1,4 +1,4 @@
-"""Many CIFs to one table."""
+"""CIFs to one table: `read_cif` for one file, `read_cifs` for any number of them."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -6,13 +6,79 @@ from typing import Any, Literal
 import pandas as pd
 
 from crystalml._progress import progress_bar
-from crystalml._typing import CIFSources, Progress
+from crystalml._typing import CIFSource, CIFSources, Progress
 from crystalml.exceptions import CIFError, InvalidInputError
 from crystalml.io._chunks import read_in_chunks
 from crystalml.io._columns import Masked, columns_of, join_columns
-from crystalml.io._records import columns_of_all
-from crystalml.io._sources import check_max_file_size, count_sources, iterate_sources
+from crystalml.io._find_cifs import (
+    check_max_file_size,
+    count_sources,
+    iterate_sources,
+    single_source,
+)
+from crystalml.io._records import columns_of_all, records_of_source
 from crystalml.io._unpack import MAX_FILE_SIZE
+
+
+def read_cif(
+    source: CIFSource,
+    *,
+    on_error: Literal["report", "raise"] = "report",
+    max_file_size: int = MAX_FILE_SIZE,
+) -> pd.DataFrame:
+    """Read one CIF file into a table with one row per data block that has a cell.
+
+    Parameters
+    ----------
+    source : str, PathLike, bytes or file object
+        Path of a CIF (also compressed by gzip), its content as bytes or text, or an open
+        file, text or binary. A string with a line end, or one that begins with ``data_``
+        and has several words, is taken for CIF text.
+    on_error : {"report", "raise"}, default="report"
+        What to do with a file that gives no cell: ``"report"`` returns one row whose
+        ``status`` and ``error`` say why; ``"raise"`` raises one sentence.
+    max_file_size : int, default=268435456
+        Bytes, as stored or unpacked, beyond which the file is not read, as in
+        :func:`read_cifs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table described at :func:`read_cifs`.
+
+    Raises
+    ------
+    CIFError
+        With ``on_error="raise"``, if the file cannot be read or has no complete and possible
+        cell.
+    InvalidInputError
+        If `source` is none of the allowed types, or another parameter is not one of its
+        choices.
+
+    Examples
+    --------
+    >>> from crystalml.io import read_cif
+    >>> table = read_cif('''data_quartz
+    ... _cell_length_a 4.9134  _cell_length_b 4.9134  _cell_length_c 5.4052
+    ... _cell_angle_alpha 90   _cell_angle_beta 90    _cell_angle_gamma 120
+    ... _symmetry_space_group_name_H-M P 32 2 1
+    ... ''')
+    >>> table[["spacegroup_number", "spacegroup_hm", "flags"]]
+       spacegroup_number spacegroup_hm           flags
+    0                154      P 32 2 1  unquoted_value
+    >>> print(f"{table.loc[0, 'v_formula']:.2f}")
+    113.01
+    """
+    if on_error not in ("report", "raise"):
+        raise InvalidInputError(
+            f"read_cif: on_error must be 'report' or 'raise', got {on_error!r}."
+        )
+    check_max_file_size(max_file_size, caller="read_cif")
+    file = single_source(source, caller="read_cif", max_size=max_file_size)
+    table = build_table(records_of_source(file))
+    if on_error == "raise":
+        raise_first_error(table, caller="read_cif")
+    return table
 
 
 def read_cifs(
@@ -115,21 +181,23 @@ def read_cifs(
         files = iterate_sources(sources, caller="read_cifs", max_size=max_file_size)
         for n_files, found in read_in_chunks(files, n_jobs, read=columns_of_all):
             if on_error == "raise":
+                # Chunk by chunk: the rest need not be read once one has failed.
                 raise_first_error(found, caller="read_cifs")
             pieces.append(found)
             bar.update(n_files)
     return table_of(join_columns(pieces))
 
 
-def file_progress(sources, enabled, *, caller):
+def file_progress(sources: CIFSources, enabled: Progress, *, caller: str) -> Any:
     """Bar over files, with their number where it can be told before they are read."""
     bar = progress_bar(enabled=enabled, description="reading CIFs", unit="file")
+    # Counting walks all folders, which is not worth it for a bar that nobody sees.
     if not bar.disable:
         bar.reset(total=count_sources(sources, caller=caller))
     return bar
 
 
-def raise_first_error(table, *, caller):
+def raise_first_error(table: Any, *, caller: str) -> None:
     """Raise CIFError for the first row of a table, or of columns, without a usable cell."""
     for source, error in zip(table["source"], table["error"], strict=True):
         if error is not None:
@@ -150,7 +218,7 @@ def table_of(columns: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(series, copy=False)
 
 
-def _series_values(column):
+def _series_values(column: Any) -> Any:
     if not isinstance(column, Masked):
         if column.dtype == object:  # said, or pandas 3 makes another type of text
             return pd.Series(column, dtype=object, copy=False)

@@ -1,4 +1,4 @@
-"""From what users name (files, folders, globs, archives, text) to single CIFs."""
+"""Find the single CIFs behind what users name: files, folders, globs, archives, text."""
 
 import glob
 import os
@@ -44,6 +44,7 @@ def _count(source):
     path = os.fsdecode(os.fspath(source))
     if os.path.isdir(path):
         return sum(1 for _ in _paths_below(path)) or 1
+    # A file may be called data[1].cif: what exists is no pattern.
     is_pattern = glob.has_magic(path) and not os.path.exists(path)
     names = glob.glob(path, recursive=True) if is_pattern else [path]
     counts = [
@@ -92,10 +93,12 @@ def is_cif_text(text):
     """Tell CIF text from a path: it has a line end, or words after a data_ header."""
     if "\n" in text or "\r" in text:
         return True
+    # A file may well be called data_1.cif, so a header alone is a path.
     return text.lstrip().lower().startswith("data_") and len(text.split()) > 1
 
 
 def _as_list(sources, caller):
+    # Before it is asked whether they can be iterated, as text and bytes can.
     is_single = isinstance(sources, str | os.PathLike | bytes | bytearray | memoryview)
     if is_single or hasattr(sources, "read"):
         return [sources]
@@ -108,6 +111,7 @@ def _as_list(sources, caller):
 
 
 def _read_file_object(file, max_size):
+    # Of a file that is opened by its descriptor, the name is a number.
     name = getattr(file, "name", None)
     name = name if isinstance(name, str) else "<file>"
     try:
@@ -129,6 +133,7 @@ def _expand(source, caller, max_size):
     if os.path.isdir(path):
         yield from _or_error(_walk(path), path, "the folder has no .cif or .cif.gz file")
     elif glob.has_magic(path) and not os.path.exists(path):
+        # Sorted, as the order of a folder's entries differs between file systems.
         matches = sorted(glob.glob(path, recursive=True))
         found = (item for match in matches for item in _expand_match(match, max_size))
         yield from _or_error(found, path, "no file matches this pattern")
@@ -161,11 +166,14 @@ def _paths_below(folder):
     """Yield the path of every CIF, and a Source for a folder that cannot be read."""
     try:
         with os.scandir(folder) as entries:
+            # Sorted, so that a table has the same rows in the same order everywhere.
             found = sorted(entries, key=_name)
     except OSError as error:
+        # A row of its own: nobody should believe that a folder without permission was empty.
         yield Source(folder, error=reason(error))
         return
     for entry in found:
+        # A link may lead back to a folder above it, without end.
         if entry.is_dir(follow_symlinks=False):
             yield from _paths_below(entry.path)
         elif is_cif_name(entry.name):
