@@ -130,10 +130,8 @@ class ModelTarget:
             return
         mode = arguments[1] if event == "open" and len(arguments) > 1 else None
         writes = isinstance(mode, str) and set(mode) & set("wax+")
-        # The names of what is there already may be imported again.
-        known = event == "import" and arguments[0] in sys.modules
         runs_text = event == "exec" and str(arguments[0].co_filename).startswith("<string")
-        if (_FORBIDDEN.match(event) and not known) or writes or runs_text:
+        if (_FORBIDDEN.match(event) and not _is_known(event, arguments)) or writes or runs_text:
             self.seen.append((event, str(arguments)[:100]))
 
     def _changed(self, chance, state):
@@ -270,7 +268,7 @@ def _inline(state, rest):
     """Put the bytes of each array beside its form."""
     import numpy as np
 
-    from crystalml.persistence._dtypes import read_dtype
+    from crystalml.persistence._values import read_dtype
 
     if _is_block(state):
         size = int(np.prod(state[1], dtype=object)) * read_dtype(state[0]).itemsize
@@ -368,6 +366,17 @@ def _change_block(chance, block, kind):
             place = chance.randrange(len(data))
             data[place] = chance.choice([0, 1, 2, 127, 255, chance.randrange(256)])
         block[-1] = bytes(data)
+
+
+def _is_known(event, arguments):
+    """Tell whether a library does for itself what the file has no part in."""
+    if event == "compile":
+        # `inspect` and joblib parse (and never run) signatures and numbers of jobs; torch compiles
+        # the name of its profiler when a net is built for the first time.
+        return arguments[1] == "<unknown>" or str(arguments[0]).startswith("b'torch.classes.")
+    # What is there already, or belongs to an installed library that imports it late.
+    late = ("distributed", "importlib_metadata", "email", "logging", "joblib")
+    return event == "import" and (arguments[0] in sys.modules or arguments[0].split(".")[0] in late)
 
 
 def _peak():

@@ -366,6 +366,10 @@ def test_a_cache_is_not_saved(tmp_path):
     assert model.memory is not None
 
 
+def test_the_machine_that_loads_says_how_many_processes(tmp_path):
+    assert round_trip(ExtraTreesClassifier(2, n_jobs=2).fit(X, codes), tmp_path).n_jobs is None
+
+
 def itself():
     loop = []
     loop.append(loop)

@@ -115,11 +115,18 @@ class TestNames:
         with pytest.raises(PersistenceError, match="cache of pickles"):
             load(path)
 
-    @pytest.mark.parametrize("value", [10**9, 0, -(10**9), 1.5, "all", True])
-    def test_threads_are_not_countless(self, tmp_path, value):
+    @pytest.mark.parametrize("value", [2, -1, 10**9])
+    def test_no_processes_are_started(self, tmp_path, value):
         path = saved(ExtraTreesClassifier(2), tmp_path)
         rewrite(path, lambda state: set_attribute(state, "n_jobs", value))
-        with pytest.raises(PersistenceError, match="n_jobs is no number of threads"):
+        with pytest.raises(PersistenceError, match="names a number of processes"):
+            load(path)
+
+    @pytest.mark.parametrize("value", [10**9, 0, -(10**9), 1.5, "all", True])
+    def test_threads_are_not_countless(self, tmp_path, value):
+        path = saved(MLPNetClassifier(max_epochs=1), tmp_path, fit=False)
+        rewrite(path, lambda state: set_attribute(state, "n_threads", value))
+        with pytest.raises(PersistenceError, match="n_threads is no number of threads"):
             load(path)
 
 
@@ -332,16 +339,27 @@ class TestCompiledCode:
         with pytest.raises(PersistenceError, match="different in number"):
             load(path)
 
-    def test_sparse_arrays_that_lead_out_of_their_columns(self, tmp_path):
+    @pytest.fixture
+    def with_table(self, tmp_path):
         table = sparse.csr_array(np.eye(3))
-        path = saved(FunctionTransformer(np.log1p, kw_args={"table": table}), tmp_path, fit=False)
+        return saved(FunctionTransformer(np.log1p, kw_args={"table": table}), tmp_path, fit=False)
 
+    def test_sparse_arrays_that_lead_out_of_their_columns(self, with_table):
         def change(state):
             next(forms(state, "sparse"))[2] = [3, 2]
 
-        rewrite(path, change)
-        with pytest.raises(PersistenceError, match=r"(indices|index values) must be"):
-            load(path)
+        rewrite(with_table, change)
+        with pytest.raises(PersistenceError, match="leads out of its shape"):
+            load(with_table)
+
+    @pytest.mark.parametrize("pointers", [[0, 2, 1, 3], [0, 1, 2, 0], [0, 1, 2, 2], [1, 1, 2, 3]])
+    def test_sparse_arrays_with_impossible_pointers(self, with_table, pointers):
+        def change(array):
+            array[:] = pointers
+
+        change_numbers(with_table, lambda state: next(forms(state, "sparse"))[3][2], change)
+        with pytest.raises(PersistenceError, match="leads out of its shape"):
+            load(with_table)
 
 
 class TestNets:

@@ -27,6 +27,7 @@ _COMMON = {
 }
 # scikit-learn's way to note the version, and routing of metadata, which needs no state.
 _UNKEPT = frozenset({"_sklearn_version", "_metadata_request"})
+_ALWAYS_NONE = frozenset({"memory", "n_jobs"})
 _MOST_THREADS = 512
 
 
@@ -127,8 +128,9 @@ def state_of(value, name):
     if parameters:
         made_anew = set(vars(type(value)(**{key: attributes[key] for key in parameters})))
     state = {key: attributes[key] for key in parameters}
-    if "memory" in state:
-        state["memory"] = None  # a folder of pickles has no place in a model file
+    # A folder of pickles has no place in a model file, and how many processes there may be is for
+    # the machine to say that loads it.
+    state.update(dict.fromkeys(_ALWAYS_NONE & state.keys()))
     for key in attributes.keys() - state.keys() - listing.unkept - {"net_"}:
         if key in listing.kinds:
             continue
@@ -191,9 +193,10 @@ def _check_state(name, kind, state):
 
 def _check_parameter(name, key, value):
     """Refuse the few parameters that reach beyond the estimator; others are as fit takes them."""
-    if key == "memory" and value is not None:
-        raise PersistenceError(f"{name} names a cache of pickles, which no model file may do")
-    if key in ("n_jobs", "n_threads") and value is not None:
+    if key in _ALWAYS_NONE and value is not None:
+        what = "a cache of pickles" if key == "memory" else "a number of processes"
+        raise PersistenceError(f"{name} names {what}, which no model file may do")
+    if key == "n_threads" and value is not None:
         is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not is_number or not 0 < abs(value) <= _MOST_THREADS:
             raise PersistenceError(f"{name}.{key} is no number of threads up to {_MOST_THREADS}")

@@ -11,11 +11,11 @@ from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
 
+from crystalml._dependencies import import_optional
 from crystalml.exceptions import InvalidInputError, PersistenceError
 from crystalml.io._atomic import write_atomically
 from crystalml.persistence._container import NUMBERS, STATE, as_json, pack, unpack
 from crystalml.persistence._manifest import describe, warn_of_versions
-from crystalml.persistence._tensors import read_tensors, write_tensors
 from crystalml.persistence._values import Reader, Writer
 
 MAX_SIZE = 2**30
@@ -72,7 +72,8 @@ def save(
     -----
     Estimators of scikit-learn keep what they need to predict. Of a search, that is its best
     estimator with its parameters and score, without ``cv_results_`` and ``scorer_``. A cache
-    (``memory`` of a pipeline) is a folder of pickles and is not saved.
+    (``memory`` of a pipeline) is a folder of pickles and is not saved; nor is ``n_jobs``, which
+    is for the machine to say that loads the file.
 
     Examples
     --------
@@ -99,7 +100,7 @@ def save(
     state = writer.write(estimator)
     members = {STATE: as_json(state), NUMBERS: b"".join(writer.blocks)}
     for number, tensors in enumerate(writer.nets):
-        members[f"nets/{number}.safetensors"] = write_tensors(tensors)
+        members[f"nets/{number}.safetensors"] = _tensors_module("save").save(tensors)
     manifest = describe(estimator, writer.classes, len(writer.nets), facts)
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
@@ -168,7 +169,7 @@ def load(path: str | os.PathLike[str], *, max_size: int | None = MAX_SIZE) -> An
     with _one_error(path, "load"), warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)  # said once, below
         names = sorted((name for name in members if name.startswith("nets/")), key=_net_number)
-        reader = Reader(members[NUMBERS], [partial(read_tensors, members[name]) for name in names])
+        reader = Reader(members[NUMBERS], [partial(_read_tensors, members[name]) for name in names])
         estimator = reader.read(json.loads(members[STATE]))
         reader.finish()
         if not hasattr(estimator, "get_params"):
@@ -220,6 +221,15 @@ def read_manifest(
     ('CellDescriptors', {'kind': 'transformer'})
     """
     return _unpacked(path, max_size, "read_manifest")[0]
+
+
+def _tensors_module(caller: str) -> Any:
+    """Import safetensors, and with it torch, which only models with nets need."""
+    return import_optional("safetensors.torch", needed_by=caller)
+
+
+def _read_tensors(data: bytes) -> Any:
+    return _tensors_module("load").load(data)
 
 
 def _net_number(name: str) -> int:
