@@ -20,12 +20,13 @@ def tree_state(tree):
 
 def build_tree(n_features, n_classes, n_outputs, max_depth, nodes, values):
     """Build scikit-learn's compiled decision tree from its nodes."""
-    from sklearn.tree._tree import Tree
+    from sklearn.tree._tree import Tree  # late: most models hold no tree
 
     _require(nodes.ndim == 1 and len(nodes) == len(values) > 0, "a tree has no nodes")
     _require(n_classes.shape == (n_outputs,), "a tree has not one class count per output")
     _require((n_classes > 0).all() and n_features > 0, "a tree has no classes or no features")
     _require(values.shape[1:] == (n_outputs, n_classes.max()), "the leaves have a wrong shape")
+    # The walk of a row down a tree looks at neither bound.
     split = nodes["left_child"] != _LEAF
     _check_children(nodes["left_child"][split], nodes["right_child"][split], split)
     _check_columns(nodes["feature"][split], n_features)
@@ -63,6 +64,7 @@ def _check_tree(estimator):
 def _check_forest(forest):
     """Trees of a forest are given its rows without another check: they must want its columns."""
     for tree in vars(forest).get("estimators_", ()):
+        # Sums of probabilities are taken in place, column by column.
         _require("tree_" in vars(tree), "a forest has a tree that is not fitted")
         same = tree.n_features_in_ == forest.n_features_in_
         _require(same and tree.n_outputs_ == forest.n_outputs_, "a tree differs from its forest")
@@ -89,6 +91,7 @@ def _check_gradient_boosting(estimator):
         _require(sound, "boosted trees hold something else")
         same = tree.n_features_in_ == estimator.n_features_in_ and tree.n_outputs_ == 1
         _require(same, "a tree differs from its ensemble")
+    # Sums begin with its answers, so that their columns are those that trees add to.
     first = estimator.init_
     if not isinstance(first, str):
         _require(getattr(first, "n_outputs_", None) == 1, "the first answer has other outputs")
@@ -110,6 +113,7 @@ def _check_histogram_boosting(estimator):
     _require(len(categorical) == len(mapper.bin_thresholds_) == n_features, "other columns")
     if attributes.get("_preprocessor") is None:
         _require(estimator.n_features_in_ == n_features, "the bins have other columns")
+    # Categories are bits of a set of 256, set without looking.
     for column in np.flatnonzero(categorical):
         known = mapper.bin_thresholds_[column]
         _require(((known >= 0) & (known < 256)).all(), "a category has an impossible number")
@@ -155,6 +159,7 @@ def _check_support_vectors(machine):
     n_vectors, width = machine.support_vectors_.shape
     _require(width == machine.n_features_in_ == machine.shape_fit_[1], "vectors are too long")
     _require(not machine._sparse and machine.kernel != "precomputed", "its kernel is unknown")
+    # A regression counts as one pair of classes.
     n_classes = 2
     if hasattr(machine, "classes_"):
         n_classes = len(machine.classes_)
@@ -176,6 +181,7 @@ def _check_neighbours(estimator):
     if "classes_" in attributes:
         classes = estimator.classes_
         parts = classes if isinstance(classes, list) else [classes]
+        # Votes are counted at the place that a label names.
         labels = estimator._y.reshape(len(estimator._y), -1)
         _require(labels.shape[1] == len(parts), "there are not labels of each kind")
         for column, known in zip(labels.T, parts, strict=True):
@@ -183,6 +189,7 @@ def _check_neighbours(estimator):
     method = estimator._fit_method
     estimator._tree = None
     if method != "brute":
+        # As in fit, from the points: nodes of a tree in a file could not be trusted.
         from sklearn.neighbors import BallTree, KDTree
 
         build = {"ball_tree": BallTree, "kd_tree": KDTree}[method]
@@ -204,6 +211,7 @@ def _check_one_hot(encoder):
     attributes = vars(encoder)
     if "categories_" not in attributes:
         return
+    # transform writes ones at columns that it computes from these, into a matrix of that width.
     n_categories = [len(part) for part in encoder.categories_]
     mappings = attributes.get("_default_to_infrequent_mappings") or [None] * len(n_categories)
     counts = []

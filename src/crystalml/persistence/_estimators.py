@@ -101,6 +101,7 @@ def listed_name(value):
 def function_name(value):
     """Return the listed name of a function, or None."""
     name = getattr(value, "__name__", None)
+    # The name only finds the candidates; what counts is that it is the very function.
     found = [f for f in listed_functions() if f.rpartition(".")[2] == name]
     return next((f for f in sorted(found) if find_function(f) is value), None)
 
@@ -161,6 +162,7 @@ def build_estimator(name, attributes):
     # The constructor only stores, by scikit-learn's contract, and knows what else belongs there.
     given = {key: attributes[key] for key in _parameters(kind) if key in attributes}
     instance = kind(**given) if _parameters(kind) else kind.__new__(kind)
+    # Straight into the dict: no descriptor, __setattr__ or __setstate__ has a part in it.
     vars(instance).update({key: attributes[key] for key in attributes.keys() - given.keys()})
     if name in CHECKS:
         CHECKS[name](instance)
@@ -180,6 +182,7 @@ def _check_state(name, kind, state):
             _check_parameter(name, key, value)
         elif key not in listing.kinds:
             raise PersistenceError(f"{name} has no attribute {key!r} in a model file")
+        # The list names no such attribute; a newer scikit-learn may have made it a property.
         elif hasattr(kind, key) and key not in getattr(kind, "_fields", ()):
             raise PersistenceError(f"{name}.{key} belongs to the class, not to an instance")
         elif not fits(listing.kinds[key], value, sizes):

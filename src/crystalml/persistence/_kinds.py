@@ -42,6 +42,7 @@ def fits(kind, value, sizes):
         Sizes known so far; sizes of the alternative that fits are added.
     """
     for name, shape, inner, size in _alternatives(kind):
+        # An alternative that fits in part must not leave sizes behind.
         found = dict(sizes)
         if _fits_one(name, shape, inner, size, value, found):
             sizes.update(found)

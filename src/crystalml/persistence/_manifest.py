@@ -92,6 +92,7 @@ def known_facts(estimator: Any) -> dict[str, Any]:
 def _parts(estimator):
     """Walk an estimator and what it is made of, outermost first."""
     yield estimator
+    # Of a pipeline or transformer, the parts; of a search or wrapper, what answers for it.
     steps = getattr(estimator, "steps", None) or getattr(estimator, "transformers_", None) or []
     inner = [step[1] for step in steps]
     delegates = ("best_estimator_", "regressor_", "estimator_")

@@ -31,6 +31,7 @@ from crystalml.persistence._estimators import (
 _SIMPLE = re.compile(r"[<>|=]?([biufcSUV]\d+|[mM]8(\[\d*\w+\])?)", re.ASCII)
 _LARGEST_ITEM = 2**24  # bytes
 _SCALARS = (type(None), bool, int, str)
+# Deeper than any model is nested, and far from the limit of Python's own stack.
 _DEEPEST = 100
 _PLACES = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 _SPARSE = frozenset(f"{form}_{kind}" for form in ("csr", "csc") for kind in ("array", "matrix"))
@@ -94,6 +95,7 @@ class Writer:
             return _FORMS[kind](self, value)
         if isinstance(value, UserList):  # as ColumnTransformer had one before scikit-learn 1.7
             return _items("list", self, value.data)
+        # NumPy's numbers keep their type: a label of int32 must not become one of int64.
         if isinstance(value, np.generic):
             return ["number", self._block(np.asarray(value))]
         if isinstance(value, np.dtype):
@@ -111,6 +113,7 @@ class Writer:
         return self._estimator(value)
 
     def _estimator(self, value):
+        # By its exact class: a subclass of yours may do anything, and its code is not in the file.
         name = listed_name(value)
         if name is None:
             raise self.refusal(value, "is not on the list of what model files hold")
@@ -141,6 +144,7 @@ class Writer:
         return form
 
     def _block(self, value):
+        # The order of memory is kept, since sums over it are rounded differently.
         is_fortran = value.flags.f_contiguous and not value.flags.c_contiguous
         order = "F" if is_fortran else "C"
         self.blocks.append(value.tobytes(order))
@@ -234,6 +238,7 @@ class Reader:
         """Return what a form stands for."""
         if type(form) in _SCALARS or type(form) is float:
             return form
+        # Not left to RecursionError, which torch and NumPy may turn into something else.
         self._depth += 1
         if self._depth > _DEEPEST:
             raise PersistenceError("it is nested too deep")
@@ -244,6 +249,7 @@ class Reader:
 
     def finish(self):
         """Refuse what no form has asked for."""
+        # Bytes that nothing asks for could carry anything past a reviewer.
         if self._place != len(self._numbers) or next(self._nets, None) is not None:
             raise PersistenceError("it has numbers that belong to nothing")
 
@@ -255,6 +261,7 @@ class Reader:
         start, self._place = self._place, self._place + n_items * dtype.itemsize
         if self._place > len(self._numbers):
             raise PersistenceError("an array ends behind the numbers of the file")
+        # A copy, as an estimator may write into its arrays, and the file is read-only.
         data = self._numbers[start : self._place]
         return np.frombuffer(data, dtype=dtype, count=n_items).reshape(shape, order=order).copy("K")
 
@@ -309,12 +316,13 @@ class Reader:
         is_sound = key.dtype == np.uint32 and key.shape == (624,) and place in range(625)
         if not is_sound or has_gauss not in (0, 1):
             raise PersistenceError("a random generator has an impossible state")
+        # Compiled code reads the key from that place on without looking.
         random_state = np.random.RandomState(0)
         random_state.set_state(("MT19937", key, place, has_gauss, float(gauss)))
         return random_state
 
     def _table(self, columns, names, index):
-        import pandas as pd
+        import pandas as pd  # late: most models hold no table
 
         columns = [self.read(column) for column in columns]
         names, index = self.read(names), self.read(index)
@@ -322,6 +330,7 @@ class Reader:
         is_flat = all(np.ndim(part) == 1 for part in parts)
         if not is_flat or len(set(map(len, parts))) > 1 or len(names) != len(columns):
             raise PersistenceError("the columns of a table do not fit together")
+        # Two columns may have one name.
         table = pd.DataFrame(dict(enumerate(columns)), index=index)
         table.columns = names
         return table
