@@ -75,7 +75,10 @@ def test_names_that_are_no_utf8_are_written_as_escapes(kind, tmp_path):
     assert table["status"].tolist() == ["ok"]
     assert to_ase(table.iloc[0]).get_chemical_formula() == "Cl4Na4"  # it is found again
     cifs_to_parquet(path, tmp_path / "data")
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "data"), table)
+    # pandas 3 has another type for text there, and another value for what is missing.
+    kept, wanted = pd.read_parquet(tmp_path / "data").astype(object), table.astype(object)
+    kept, wanted = kept.where(kept.notna(), None), wanted.where(wanted.notna(), None)
+    pd.testing.assert_frame_equal(kept, wanted)
 
 
 @NO_UTF8

