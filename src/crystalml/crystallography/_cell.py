@@ -51,6 +51,7 @@ def cell_volume(cells: ArrayLike) -> FloatArray | float:
     """
     cells, single = as_cells(cells, caller="cell_volume")
     lengths, _, flatness, _ = _parts(cells)
+    # In place, which spares large arrays a copy.
     volume = np.sqrt(flatness, out=flatness)
     for length in lengths:
         volume *= length
@@ -80,6 +81,7 @@ def metric_tensor(cells: ArrayLike) -> FloatArray:
     """
     cells, single = as_cells(cells, caller="metric_tensor")
     products = scalar_products(cells)
+    # The products are in the order aa, bb, cc, bc, ac, ab.
     metrics = products.T[:, [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
     return metrics[0] if single else metrics
 
@@ -146,6 +148,7 @@ def lattice_vectors(cells: ArrayLike) -> FloatArray:
     cells, single = as_cells(cells, caller="lattice_vectors")
     (a, b, c), (cos_alpha, cos_beta, cos_gamma), flatness, valid = _parts(cells)
     vectors = np.zeros((len(cells), 3, 3))
+    # As a product, since 1 - cos² loses digits near 0 and 180 degrees.
     sin_gamma = np.sqrt((1.0 - cos_gamma) * (1.0 + cos_gamma))
     vectors[:, 0, 0] = a
     vectors[:, 1, 0] = b * cos_gamma

@@ -8,6 +8,7 @@ _BY_ATOMIC_NUMBER = (
 )
 ELEMENTS = tuple(_BY_ATOMIC_NUMBER.split())
 
+# The only isotopes with symbols of their own.
 HYDROGEN_ISOTOPES = ("D", "T")
 
 # Symbol -> column of an element-amount matrix; deuterium and tritium are hydrogen.

@@ -302,6 +302,7 @@ def _read_mapping(mapping):
                 f"{dict(mapping)!r} has the amount {amount!r} for {symbol}; it must be a finite "
                 "number that is not negative"
             )
+        # As in a text, an amount of zero drops the element.
         if amount == 0:
             continue
         if symbol in HYDROGEN_ISOTOPES:
@@ -323,6 +324,7 @@ def _sum_to_csr(rows, columns, amounts, n_rows):
     if not is_new.all():
         amounts = np.bincount(np.cumsum(is_new) - 1, weights=amounts)
         keys = keys[is_new]
+    # 32 bits, since much of scikit-learn refuses sparse matrices with indices of 64.
     indptr = np.searchsorted(keys, np.arange(n_rows + 1) * len(ELEMENTS)).astype(np.int32)
     indices = (keys % len(ELEMENTS)).astype(np.int32)
     return sparse.csr_array((amounts, indices, indptr), shape=shape)

@@ -37,6 +37,7 @@ def _byte_classes():
 
 def _symbol_code(first, second):
     """Give one number to a capital (a byte) and its small letter (1 for a; 0 for none)."""
+    # 27: the small letters, and none.
     return (first - ord("A")) * 27 + second
 
 
@@ -116,7 +117,10 @@ def read_plain_formulas(texts):
 
 def _join(texts):
     """Join the texts, one byte a character; what is not Latin-1 becomes a question mark."""
+    # A line end behind each text keeps its last symbol from running on into the next row.
     joined = "\n".join(texts) + "\n" * _PADDING
+    # One byte a character, so that rows are as long as their texts; what is not ASCII is left over
+    # in any case.
     data = np.frombuffer(joined.encode("latin-1", errors="replace"), dtype=np.uint8)
     row_starts = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum(
@@ -131,6 +135,7 @@ def _symbol_codes(buffer, capitals):
     """Code of the symbol at each capital; small letters without a capital reject their row."""
     is_small = buffer.classes == _LOWER
     buffer.reject(np.flatnonzero(is_small[1:] & (buffer.classes[:-1] != _UPPER)) + 1)
+    # The comparison above has no byte before the first.
     if is_small[0]:
         buffer.is_odd[0] = True
     following = buffer.data[capitals + 1].astype(np.int64) - (ord("a") - 1)
@@ -151,6 +156,7 @@ def _numbers(buffer):
     buffer.reject(starts[n_digits > _LONGEST_NUMBER])
 
     mantissas = buffer.data[starts].astype(np.int64) - ord("0")
+    # An amount may begin with its dot.
     mantissas[buffer.classes[starts] == _DOT] = 0
     longer = np.flatnonzero(ends - starts > 1)
     for offset in range(1, _LONGEST_NUMBER + 1):
@@ -162,7 +168,9 @@ def _numbers(buffer):
         longer = longer[ends[longer] - starts[longer] > offset + 1]
         if not len(longer):
             break
+    # One division is rounded once, as float() does it; a product with 0.1 would be off.
     values = mantissas / _TENS[np.minimum(n_decimals, _LONGEST_NUMBER)]
+    # Zero drops its element, which the one-formula parser sees to.
     buffer.reject(starts[values == 0.0])
     return _Numbers(starts, values)
 
@@ -189,6 +197,7 @@ def _may_be_hydrate(buffer, starts, ends):
     first, second = data[places], data[places + 1]
     water = ((first == ord("H")) | (first == ord("D"))) & (second == ord("2"))
     ammonia = (first == ord("N")) & (second == ord("H"))
+    # Behind a 0 the dot is a decimal point: no hydrate comes after an amount of zero.
     return (water | ammonia) & (data[starts] != ord("0"))
 
 
@@ -217,6 +226,7 @@ def _multiply_groups(buffer, capitals, numbers, amounts):
     is_last = np.append(is_first[1:], True)
     buffer.is_odd[rows[~is_right | (is_last & ~is_second)]] = True
 
+    # In the rows that are left, brackets come in pairs, and none within another.
     pairs = places[~buffer.is_odd[rows]].reshape(-1, 2)
     spans = np.searchsorted(capitals, pairs)
     lengths = spans[:, 1] - spans[:, 0]

@@ -260,6 +260,7 @@ class _Rows(NamedTuple):
 
 def _reduced_names(entries):
     reduced = reduced_amounts(entries.amounts, entries.indptr)
+    # 0 and 1 are left to the carbon and hydrogen of Hill's order.
     ranks = _ALPHABETICAL[entries.columns] + 2
     with_carbon = np.zeros(len(entries.indptr) - 1, dtype=bool)
     with_carbon[entries.rows[entries.columns == _CARBON]] = True
@@ -307,6 +308,7 @@ def _amount_text(amount):
         return ""
     if amount.is_integer():
         return str(int(amount))
+    # The shortest digits that are read back as the same number.
     text = repr(amount)
     return text if "e" not in text else np.format_float_positional(amount, trim="-")
 
@@ -319,6 +321,7 @@ def reduced_amounts(amounts, indptr):
     """
     starts, counts = indptr[:-1], np.diff(indptr)
     reduced = amounts.copy()
+    # Beyond 2**53 every float is whole, which says nothing of the amount.
     is_whole = np.logical_and.reduceat(
         (amounts == np.rint(amounts)) & (amounts < _LARGEST_WHOLE), starts
     )
@@ -397,6 +400,7 @@ def _rounded_multiples(ratios, counts):
     """Smallest denominator that all ratios of a row are close to; 0 where there is none."""
     multiples = np.zeros(len(counts), dtype=np.int64)
     starts = _starts(counts)
+    # Downwards, so that the smallest factor that fits is the last one written.
     for factor in range(_MAX_ROUNDED_AMOUNT, 0, -1):
         nearest = np.rint(ratios * factor)
         is_near = (nearest >= 1) & (np.abs(nearest / factor - ratios) <= _ROUNDING_TOLERANCE)

@@ -59,4 +59,5 @@ def reference_setting(number: int) -> SpaceGroupSetting:
 @cache
 def listed_settings() -> tuple[tuple[SpaceGroupSetting, gemmi.SpaceGroup], ...]:
     """All settings of the table with their gemmi rows; of one symbol, the commonest first."""
+    # A tuple, since the cache hands the same object to everyone.
     return tuple((listed_setting(group), group) for group in gemmi.spacegroup_table())

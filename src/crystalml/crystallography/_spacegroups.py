@@ -392,6 +392,7 @@ def _complaint(function, raw, good):
     """Say which values are no space-group numbers, and what to do."""
     bad = np.flatnonzero(~good)
     value = raw.flat[bad[0]]
+    # A message says 231, not np.int64(231), as numpy 2 would.
     value = value.item() if isinstance(value, np.generic) else value
     what = f"{value!r} is" if not raw.ndim else f"{bad.size} values are"
     where = "" if not raw.ndim else f" (first: row {bad[0]}, {value!r})"

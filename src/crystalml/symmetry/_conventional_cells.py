@@ -42,6 +42,7 @@ def conventional_cells(cells, codes, *, axes):
     contradicts : ndarray of shape (n,), bool
         Whether the metric is not that of the Bravais lattice.
     """
+    # A copy, since rows are replaced below.
     cells = np.array(cells, dtype=float)
     family = family_codes(codes)
     multiples = np.ones(len(cells))
@@ -59,6 +60,7 @@ def conventional_cells(cells, codes, *, axes):
         _standardize(cells, codes, family)
     shapes, _ = cells_to_shapes(cells)
     misfit = np.abs(shapes - constrain(shapes, codes)).max(axis=1, initial=0.0)
+    # Not `>`, which a cell without a shape, NaN, would pass as none.
     return cells, multiples, ~(misfit <= CONTRADICTION)
 
 
@@ -115,6 +117,7 @@ def _shortest_plane(cells):
     a2, c2 = cells[:, 0] ** 2, cells[:, 2] ** 2
     product = cells[:, 0] * cells[:, 2] * np.cos(np.radians(cells[:, 4]))
     for _ in range(100):  # the number of steps grows with the logarithm of the elongation
+        # Gauss reduces a plane by lengths and scalar product alone: no vectors are needed.
         a2, c2 = np.minimum(a2, c2), np.maximum(a2, c2)
         steps = np.rint(product / a2)
         if not steps.any():

@@ -211,9 +211,11 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         weight = np.ones(len(cells)) if weight is None else weight
         self._remember_columns(X)
         lattices = np.where(rows.lattices < 0, lattices_of_metric(cells), rows.lattices)
+        # Before the cells change their setting: the contents are those of the cell as given.
         n_atoms = contents_of_cells(rows.table.amounts, cell_volume(cells), rows.n_atoms)
         cells, multiples, contradicts = conventional_cells(cells, lattices, axes=self.axes)
         self.n_contradictory_ = int(contradicts.sum())
+        # Made to obey its lattice, a contradictory cell would be one that no crystal has.
         used = np.flatnonzero(~contradicts & (weight > 0))
         if len(used) < 2:
             raise InvalidInputError(
@@ -224,6 +226,8 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         contents = CellContents.of(
             table.amounts, lattices[used], rows.numbers[used], (n_atoms * multiples)[used]
         )
+        # Compounds of one system are hidden from each other below: a polymorph in the training
+        # data would make the errors look smaller than they are for new compounds.
         _, systems = np.unique(chemical_system(table).astype(str), return_inverse=True)
         shapes, volumes = cells_to_shapes(cells[used])
         self.model_ = CellModel(
@@ -292,6 +296,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         contents, _, prediction = self._predict(rows)
         table = _cell_table(rows.formulas, contents, prediction)
         index = getattr(X, "index", None)
+        # The `index` of a list is a method.
         return table if index is None or callable(index) else table.set_axis(index, axis=0)
 
     @overload
@@ -328,6 +333,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         rows = read_crystals(self._checked(X), caller=_CALLER)
         logarithms, stds = self.model_.predict_log_volumes(rows.table)
         volumes = np.exp(logarithms)
+        # A small spread of the logarithm is the relative spread of the volume.
         return (volumes, volumes * stds) if return_std else volumes
 
     def predict_cells(
@@ -409,6 +415,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         rows = read_crystals(self._checked(X), caller=_CALLER)
         cells = read_cells(y, caller=_CALLER)
         lattices = np.where(rows.lattices < 0, lattices_of_metric(cells), rows.lattices)
+        # In the setting of the predictions, or equal cells with other axes would count as errors.
         truth, _, _ = conventional_cells(cells, lattices, axes=self.axes)
         found = self.predict(X)
         ratios = np.column_stack(
@@ -427,6 +434,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         lattices = self._symmetry.likely_lattices(rows)
         contents = CellContents.of(rows.table.amounts, lattices, rows.numbers, rows.n_atoms)
         n_atoms, certainty = likely_contents(self.model_.known, contents)
+        # What the table states is not put to the vote.
         known = ~np.isnan(rows.n_atoms)
         n_atoms, certainty = np.where(known, rows.n_atoms, n_atoms), np.where(known, 1.0, certainty)
         contents = contents._replace(n_atoms=n_atoms)
@@ -434,6 +442,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
+        # Formulas are one column of text: generic checks would come with matrices of numbers.
         tags.input_tags.two_d_array = False
         tags.input_tags.one_d_array = True
         tags.input_tags.string = True
@@ -451,6 +460,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         self.n_features_in_ = 1
         if "formula" in getattr(X, "columns", ()):
             self.feature_names_in_ = np.array(["formula"], dtype=object)
+        # A second fit, without names, must not keep those of the first.
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
@@ -462,6 +472,7 @@ def _listed(rows, ranked):
         formulas=[rows.formulas[row] for row in chosen],
         table=take_rows(rows.table, chosen),
         lattices=ranked["lattice"].to_numpy(),
+        # 0 stands for a group that is not known.
         numbers=ranked["spacegroup_number"].fillna(0).to_numpy(dtype=np.int64),
         n_atoms=rows.n_atoms[chosen],
     )

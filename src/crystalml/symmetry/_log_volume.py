@@ -61,6 +61,7 @@ def log_volume(estimator: Estimator) -> TransformedTargetRegressor:
     >>> print(f"{logarithmic.score(np.log(edges), volumes):.4f}")
     1.0000
     """
+    # TransformedTargetRegressor looks at its regressor in `fit` only, far from the mistake.
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise InvalidInputError(
             f"log_volume: estimator={estimator!r} cannot be fitted; give an instance of a "

@@ -25,6 +25,7 @@ from crystalml.io._cod._transport import USER_AGENT, Pacer, TransferRules, Trans
 _Range: TypeAlias = float | tuple[float | None, float | None] | None
 
 COD_URL = "https://www.crystallography.net/cod/"
+# The paths below it are those of `cod_relative_path`, so that one list serves mirror and folder.
 COD_RSYNC_URL = "rsync://www.crystallography.net/cif/"
 
 
@@ -123,6 +124,7 @@ class CODClient:
         random_state: int | None = None,
         progress: Progress = "auto",
     ) -> None:
+        # Checked here and not in `download`: a wrong limit must show before a long job starts.
         self.base_url = _check_url(base_url)
         self.n_workers = _check_number("n_workers", n_workers, Integral, 1, 32)
         self.stop_after_failures = (
@@ -143,10 +145,13 @@ class CODClient:
         self.delay = _check_number("delay", delay, Real, 0)
         self.syntax_check = syntax_check
         self.offline = offline
+        # A mirror need not offer rsync, and asking the COD in its place would bypass the choice of
+        # the user.
         own = self.base_url == COD_URL
         self.rsync_url = (COD_RSYNC_URL if own else None) if rsync_url == "auto" else rsync_url
         self.user_agent = _check_user_agent(user_agent or USER_AGENT)
         self.progress = progress
+        # One for all calls of this client: searches and downloads together keep the delay.
         self._pacer = Pacer(self.delay)
         self._rng = random.Random(random_state)  # noqa: S311 - jitter is no secret
 
@@ -249,6 +254,7 @@ class CODClient:
         terms = cell | contents | numbers | words | others
         raw = self._search_raw(terms, form=response_format)
         if not raw:
+            # An answer without entries still gets every column of the schema.
             raw = [pd.DataFrame({"file": pd.Series(dtype=object)})]
         table, unreadable = map_cod_columns(pd.concat(raw, ignore_index=True), source=self.base_url)
         if unreadable:
@@ -257,6 +263,7 @@ class CODClient:
                 f"missing in the table: {unreadable} (column: values)."
             )
             warnings.warn(message, CrystalmlWarning, stacklevel=2)
+        # The requests of one search may bring an entry twice; rows without an id repeat nothing.
         repeated = table["cod_id"].duplicated() & table["cod_id"].notna()
         table = table[~repeated].reset_index(drop=True)
         return keep_matching(table, terms, caller="CODClient.search")
@@ -306,6 +313,7 @@ class CODClient:
         KeyboardInterrupt
             After an interrupt; finished files are recorded, unfinished ones are gone.
         """
+        # All is checked before the folder is made and before a socket is opened.
         _check_choice("method", method, ("auto", "http", "rsync"))
         _check_choice("verify", verify, ("checksum", "size"))
         _check_choice("retry", retry, ("failed", "all", "none"))
@@ -335,8 +343,11 @@ class CODClient:
         queries = search_queries(terms, caller="CODClient.search")
         if self.offline:
             raise DownloadError("CODClient.search: the client is offline; search needs the server.")
+        # A search runs in the thread of its caller, which an interrupt ends by itself: nobody sets
+        # `never`.
         transport, never, tables = self.open_transport("CODClient"), threading.Event(), []
 
+        # Read within the transfer, so that a table that breaks off is asked for again.
         def problem(body):
             try:
                 tables.append(read_answer(body, form=form))
@@ -348,6 +359,8 @@ class CODClient:
             for query in progress_bar(queries, enabled=self.progress, description="COD search"):
                 url = urljoin(self.base_url, "result") + "?" + urlencode({**query, "format": form})
                 reply = transport.fetch(url, problem, stop=never)
+                # Some of the tables would look like all of them: one failed request fails the
+                # search.
                 if reply.body is None:
                     raise DownloadError(
                         f"CODClient.search: no answer from {self.base_url} after "
@@ -360,6 +373,7 @@ class CODClient:
 
 def _check_number(name, value, kind, low, high=float("inf")):
     """Return the number, or raise one sentence."""
+    # In Python, True is an integer.
     good = isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
     if not good:
         what = "an integer" if kind is Integral else "a number"
@@ -378,6 +392,7 @@ def _check_choice(name, value, allowed):
 def _check_url(url):
     """Return the address with a slash at its end."""
     try:
+        # urlsplit raises by itself over the brackets of a malformed IPv6 address.
         parts = urlsplit(url) if isinstance(url, str) else None
         good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
@@ -386,11 +401,13 @@ def _check_url(url):
         raise InvalidInputError(
             f"CODClient: base_url is {url!r}; give an http or https address, such as {COD_URL!r}."
         )
+    # Without the slash, urljoin would replace the last part of the path.
     return url if url.endswith("/") else url + "/"
 
 
 def _check_user_agent(text):
     """Return the text if it can stand in a header."""
+    # A line break would let the text add headers of its own.
     if not isinstance(text, str) or not (text.isascii() and text.isprintable()):
         raise InvalidInputError(
             f"CODClient: user_agent is {text!r}; give a line of printable ASCII characters."

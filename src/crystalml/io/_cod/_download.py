@@ -23,6 +23,7 @@ _RSYNC_FROM = 5000
 # The server's own verdicts, which asking again does not change.
 _VERDICTS = ("missing", "invalid", "too_large")
 
+# What the manifest keeps of an outcome. No path: the folder may be moved, and the id gives it.
 _FIELDS = ("outcome", "http_status", "bytes", "sha256", "attempts", "error")
 
 # How long an interrupt waits for threads that are reading; their bodies are then abandoned.
@@ -50,6 +51,7 @@ class DownloadSession:
         store = self._store
         try:
             store.folder.mkdir(parents=True, exist_ok=True)
+            # The lock comes first: the staging area of another download must not be cleared.
             with Manifest(store.folder) as manifest:
                 store.clear()
                 try:
@@ -78,8 +80,10 @@ class DownloadSession:
             if found is not None:
                 outcome, size, digest = found
                 settled[cod_id] = {"outcome": outcome, "bytes": size, "sha256": digest}
+                # Recorded now, so that the next run need not parse the file again.
                 if outcome == "found":
                     self._record(manifest, cod_id, settled[cod_id])
+            # The earlier verdict stands, with no attempts: none was made in this run.
             elif record is not None and self._is_final(record["outcome"]):
                 settled[cod_id] = {name: record.get(name) for name in _FIELDS} | {"attempts": 0}
             elif self._client.offline:
@@ -88,6 +92,7 @@ class DownloadSession:
 
     def _is_final(self, outcome):
         """Whether an earlier outcome without a file stands."""
+        # Stored, but not found good by `check`: the file is gone or damaged, and is fetched again.
         if outcome in STORED or self._retry == "all":
             return False
         return self._retry == "none" or outcome in _VERDICTS
@@ -107,6 +112,7 @@ class DownloadSession:
         with bar, closing(stream):
             for cod_id, result in stream:
                 results[cod_id] = result
+                # With a record, what was never tried would count as settled where retry is "none".
                 if result["outcome"] != "skipped":
                     self._record(manifest, cod_id, result)
                 bar.update()
@@ -140,6 +146,7 @@ class DownloadSession:
             for cod_id, result in stream:
                 yield cod_id, result or self._skipped()
         finally:
+            # In this order: closing waits for the threads, whose last results are then left over.
             stream.close()
             for cod_id, result in pool.leftovers():
                 self._record(manifest, cod_id, result)
@@ -157,6 +164,7 @@ class DownloadSession:
             "error": reply.error,
         }
         if reply.body is not None:
+            # After an interrupt the caller may have left: nothing is written behind its back.
             if stop.is_set():
                 raise Stopped
             self._store.put(cod_id, reply.body)
@@ -210,6 +218,7 @@ class _DownloadPool:
         try:
             # Started in here: an interrupt between two starts must stop those that run already.
             for _ in range(min(self._n_workers, len(ids))):
+                # Daemons: a thread that waits for a dead server must not keep Python from ending.
                 threads.append(threading.Thread(target=self._serve, args=(waiting,), daemon=True))
                 threads[-1].start()
             for _ in range(len(ids)):
@@ -242,6 +251,7 @@ class _DownloadPool:
         """Take entries until none is left or the run is stopped."""
         while not self._stop.is_set():
             with self._lock:
+                # Under the lock, since two threads must not advance one iterator at a time.
                 cod_id = next(waiting, None)
                 given_up = self._stop_after and self._failures_in_a_row >= self._stop_after
             if cod_id is None:
@@ -257,6 +267,7 @@ class _DownloadPool:
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
             return error
         with self._lock:
+            # A missing entry is an answer, too: only failures tell that the server is down.
             failed = result["outcome"] == "failed"
             self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
         return result
@@ -281,6 +292,7 @@ def _rsync_command(program, source, list_file, folder, *, timeout):
     """Argument list of one transfer; no shell ever sees it."""
     return [
         program,
+        # Not --archive: links, owners and permissions of the server are not wanted here.
         "--times",
         "--compress",
         f"--timeout={max(1, round(timeout))}",
@@ -323,6 +335,7 @@ def _one_batch(program, ids, source, store, timeout):
             )
             finished = run.returncode in (0, *_PARTIAL_EXITS)
             complaint = _last_line(run.stderr) or f"exit status {run.returncode}"
+        # Held back until what has arrived is in its place and recorded.
         except KeyboardInterrupt as error:
             interrupt, finished, complaint = error, False, "interrupted"
         for cod_id in ids:
@@ -335,7 +348,9 @@ def _one_batch(program, ids, source, store, timeout):
 
 def _take(cod_id, path, store, *, finished, complaint):
     """Check one file that rsync brought, and say what became of it."""
+    # A link could lead out of the folder.
     if path.is_file() and not path.is_symlink():
+        # Looked at before `adopt`, for which such a file would be an invalid one.
         if path.stat().st_size > store.max_size:
             error = f"has {path.stat().st_size} bytes; max_file_size is {store.max_size}"
             return {"outcome": "too_large", "attempts": 1, "error": error}

@@ -8,6 +8,7 @@ from crystalml.exceptions import InvalidInputError
 
 FIRST_ID, LAST_ID = 1_000_000, 9_999_999
 
+# Not \d, which takes the digits of other scripts, too.
 _DIGITS = re.compile(r"[1-9][0-9]{6}", re.ASCII)
 
 
@@ -17,6 +18,7 @@ def parse_cod_id(value):
         return int(value) if _DIGITS.fullmatch(value.strip()) else None
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
+    # A column with missing values holds its ids as floats.
     if not isinstance(value, Integral) and not float(value).is_integer():
         return None
     number = int(value)  # type: ignore[call-overload]  # all real numbers can be converted
@@ -27,6 +29,7 @@ def split_cod_ids(ids):
     """Split `ids` into unique identifiers, in order, and (position, value) of what is none."""
     if hasattr(ids, "columns"):
         ids = ids["cod_id"]
+    # A text can be iterated, but its characters are no ids.
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
         ids = [ids]
     known, refused = {}, []
@@ -35,6 +38,7 @@ def split_cod_ids(ids):
         if number is None:
             refused.append((position, value))
         else:
+            # A dict, since a set would lose the order asked for.
             known[number] = None
     return list(known), refused
 

@@ -238,9 +238,11 @@ def clean_cod_metadata(
        filter  removed  left
     0  status        1     1
     """
+    # First, so that no large file is read for nothing.
     _check_fraction(max_missing)
     source = frame if not isinstance(frame, pd.DataFrame | bytes) else "COD"
     table, unreadable = map_cod_columns(read_cod_table(frame), source=source)
+    # In this order rows are counted: each under the first filter that it fails.
     tests = {
         "status": _column(table, "cod_status").isin(list(exclude_status)),
         "duplicate": exclude_duplicates & _is_duplicate(table),
@@ -277,6 +279,7 @@ def _is_duplicate(table):
 
 def _is_theoretical(table):
     """Mark computed structures, in any spelling of the method."""
+    # An entry that states no method is not known to be computed, and stays.
     method = _column(table, "method").astype("string").str.lower()
     return method.str.contains("theor|comput|calcul|predict", regex=True).fillna(value=False)
 
@@ -314,6 +317,7 @@ def _apply(table, tests):
 
 def _drop_columns(table, max_missing, drop_identifiers, kept):
     """Drop identifiers and sparse columns, and say which and why."""
+    # The mean over no rows would be NaN.
     missing = table.isna().mean() if len(table) else table.isna().sum().astype("float64")
     reasons = {}
     for name in table.columns:
@@ -357,9 +361,12 @@ def _read_csv(source):
     """Read every value as text."""
     try:
         with warnings.catch_warnings():
+            # pandas only warns where it drops the surplus values of a row.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(
                 BytesIO(source) if isinstance(source, bytes) else source,
+                # No type is inferred: the formula "NaN" and the page "0012" must stay what they
+                # are.
                 dtype=str,
                 index_col=False,
                 keep_default_na=False,
@@ -380,12 +387,15 @@ def _read_csv(source):
 def _read_ragged_csv(source):
     """Read a table with rows longer than its header; nothing but the id of these is believed."""
     body = source if isinstance(source, bytes) else Path(source).read_bytes()
+    # Strict: a quote that is never closed is an error, not one endless value.
     reader = csv.reader(StringIO(body.decode("utf-8-sig", "replace"), newline=""), strict=True)
     header = next(reader)
     rows, misfits = [], []
     for row in reader:
+        # Empty surplus values are commas at the end of a line, and harmless.
         if any(row[len(header) :]):
             misfits.append(reader.line_num)
+            # A stray comma shifts all values behind it, and the COD puts the id before all others.
             del row[1:]
         if row:
             rows.append((row + [""] * len(header))[: len(header)])
@@ -413,6 +423,7 @@ def map_cod_columns(raw, *, source="COD"):
     """
     if "file" not in raw.columns:
         return _restore(raw)
+    # A column of the server under one of our names would be taken for ours.
     reserved = {*TABLE_COLUMNS, *(target for target, _ in COD_COLUMNS.values())}
     columns, unreadable = {}, {}
     for name in raw.columns:
@@ -457,6 +468,7 @@ def _typed(values, name, target, dtype, unreadable):
         typed = _each(parse_cod_id, values).astype("Int64")
     else:
         typed = pd.to_numeric(_each(_as_number, values), errors="coerce").astype("float64")
+        # "inf" and "1e999" are numbers to pandas, but no measurements.
         typed = typed.where(np.isfinite(typed))
         if dtype == "Int64":
             typed = typed.where((typed % 1 == 0) & (typed.abs() <= _LARGEST_INTEGER)).astype(dtype)
@@ -491,6 +503,7 @@ def _as_text(value):
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float | np.floating):
+        # Volume 17 of a journal, which pandas has read as 17.0, is "17" again.
         return None if np.isnan(value) else f"{value:.15g}"
     return None if value is pd.NA else str(value)
 
@@ -516,6 +529,7 @@ def _derive(table, *, source):
     table["source"] = source
     table["block"] = table["cod_id"].astype("string").astype(object)
     table["block"] = table["block"].where(table["cod_id"].notna(), None)
+    # The cell belongs to the first; the intensities may be from another temperature.
     _first_known(table, "temperature", ("cell_temperature", "diffraction_temperature"))
     _first_known(table, "pressure", ("cell_pressure", "diffraction_pressure"))
     for name in ("formula", "calculated_formula", "cell_formula"):
@@ -565,6 +579,7 @@ def _derive_spacegroup(table):
     origin = np.full(len(table), None, dtype=object)
     for name, label in (("spacegroup_hall", "sgHall"), ("spacegroup_hm", "sg")):
         if name in table:
+            # Many rows share few symbols, so each distinct one is looked up once.
             settings = {s: find_spacegroup(s) for s in table[name].dropna().unique()}
             known = {symbol: found.number for symbol, found in settings.items() if found}
             _fill(number, origin, table[name].map(known).to_numpy(np.float64), label)

@@ -30,6 +30,7 @@ RANGES = {
     "n_elements": ("strictmin", "strictmax"),
 }
 _WORDS = ("text", "journal", "year", "doi")
+# The parameters of the COD are el1 to el8 and nel1 to nel4.
 _MAX_WITH, _MAX_WITHOUT = 8, 4
 
 # Limits of an answer, far above the COD's own: bytes of its header, and columns.
@@ -77,6 +78,7 @@ def check_range(name, value, *, caller):
         raise InvalidInputError(
             f"{caller}: {name} is {value!r}; give a number or (lowest, highest), None for no bound."
         ) from error
+    # Not `low > high`, which NaN would pass.
     if low is not None and high is not None and not low <= high:
         raise InvalidInputError(f"{caller}: {name} is {value!r}; the lowest comes first.")
     return low, high
@@ -95,11 +97,13 @@ def keep_matching(table, terms, *, caller):
     for name in RANGES:
         if terms.get(name) is not None and name in table:
             low, high = check_range(name, terms[name], caller=caller)
+            # A row without the value is not known to lie inside.
             keep = table[name].notna()
             keep &= True if low is None else (table[name] >= low).fillna(value=False)
             keep &= True if high is None else (table[name] <= high).fillna(value=False)
             table = table[keep.to_numpy(dtype=bool)]
     number = terms.get("spacegroup")
+    # A symbol names one setting, of which the number of the table knows nothing.
     if isinstance(number, Integral):
         table = table[(table["spacegroup_number"] == number).fillna(value=False).to_numpy(bool)]
     return table.reset_index(drop=True)
@@ -136,6 +140,7 @@ def _read_csv(body):
     if not header or header[0] != "file":
         start = body[:40].decode("latin-1")
         raise ValueError(f"not a CSV table of entries (begins with {start!r})")
+    # The header took all that was looked at, and may go on behind it.
     endless = len(body) > _MAX_HEADER and not head.read(1)
     _check_width(_MAX_COLUMNS + 1 if endless else len(header))
     try:
@@ -185,6 +190,7 @@ def _elements(prefix, symbols, most, caller):
             f"{caller}: {len(symbols)} elements, but the COD takes at most {most} at once."
         )
     for symbol in symbols:
+        # gemmi also reads "fe", and answers "X" to what is no element.
         if not isinstance(symbol, str) or gemmi.Element(symbol).name != symbol or symbol == "X":
             raise InvalidInputError(f"{caller}: {symbol!r} is no element symbol, such as 'Fe'.")
     return {f"{prefix}{k}": symbol for k, symbol in enumerate(symbols, start=1)}

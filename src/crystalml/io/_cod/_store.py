@@ -41,6 +41,7 @@ OUTCOMES = {
 
 _MANIFEST_NAME = "manifest.jsonl"
 
+# Int64 where an outcome may have no value: files already there have no HTTP status.
 _DTYPES = {
     "cod_id": "int64",
     "outcome": "object",
@@ -55,6 +56,7 @@ _DTYPES = {
 # Blanks of one line only: over the ends of lines, a body of them would take quadratic time.
 _BLOCK = re.compile(rb"^[ \t]*data_(\S+)", re.MULTILINE | re.IGNORECASE)
 _CODE = re.compile(rb"^[ \t]*_cod_database_code\s+['\"]?(\d+)", re.MULTILINE | re.IGNORECASE)
+# Bytes in which a body shows whether it is a page or binary; the whole may be large.
 _PIECE = 1 << 16
 
 
@@ -106,9 +108,11 @@ class Store:
         path = self.path(cod_id)
         try:
             size = path.stat().st_size
+        # Where a file lies in the place of one of the folders, the entry is not there either.
         except (FileNotFoundError, NotADirectoryError):
             return None
         if record is not None and record["outcome"] in STORED:
+            # The size first, which costs no reading.
             if size != record.get("bytes"):
                 return None
             if verify == "size" or checksum(path.read_bytes()) == record.get("sha256"):
@@ -155,6 +159,7 @@ def cif_problem(body, cod_id, *, syntax=True):
     names, codes = _identifiers_parsed(body) if syntax else _identifiers_seen(body)
     if isinstance(names, str):
         return names
+    # The code decides where there is one: the name of a block is up to its author.
     found = codes or names
     if str(cod_id) not in found:
         return f"is entry {', '.join(sorted(found))[:60]!r}, not {cod_id}"
@@ -182,6 +187,7 @@ def _identifiers_seen(body):
 def _identifiers_parsed(body):
     """Block names and database codes of the parsed file; a reason in place of both if none."""
     try:
+        # Latin-1 decodes any bytes: old files have other encodings, and ids are ASCII in all.
         blocks = gemmi.cif.read_string(body.decode("latin-1"))
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -219,6 +225,7 @@ def _is_outcome(record):
     cod_id, outcome = record.get("cod_id"), record.get("outcome")
     status, error = record.get("http_status"), record.get("error")
     return (
+        # Not isinstance, for which the true of JSON is an integer.
         type(cod_id) is int
         and parse_cod_id(cod_id) is not None
         and isinstance(outcome, str)

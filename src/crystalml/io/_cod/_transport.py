@@ -19,6 +19,7 @@ from crystalml.exceptions import DownloadError
 USER_AGENT = f"crystalml-sklearn/{__version__} (Python; scientific use of the COD)"
 
 _MISSING = (404, 410)
+# Without 300 and 304, which name no one address to go to.
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _PIECE = 1 << 16
@@ -112,6 +113,7 @@ def _timed_pools(urllib3, clock, read_timeout):
     def connect(self):
         """Connect to one address of the host after another, while there is time."""
         fault = OSError(f"{self.host} has no address")
+        # The loop of urllib3 would give every address the whole timeout, however many there are.
         places = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, address in places:
             wait, sock = clock.limit(self.timeout), None
@@ -160,6 +162,8 @@ class Transport:
 
     def fetch(self, url, problem, *, stop):
         """Get `url` until ``problem(body)`` is None, or until trying again has no sense."""
+        # Without the turns of the pacer: among many workers they would use up the time of an
+        # entry.
         spent = 0.0
         fault: Any = None  # there is at least one attempt
         for attempt in range(1, self._rules.max_attempts + 1):
@@ -359,8 +363,10 @@ def gunzip(body, *, max_size):
     pieces, size = [], 0
     try:
         for _ in range(_MAX_MEMBERS):
+            # 16 for a gzip header, with its checksum, and 15 for the largest window.
             decoder = zlib.decompressobj(wbits=31)
             while body and not decoder.eof:
+                # One byte beyond the limit tells what is too large from what just fits.
                 piece = decoder.decompress(body, max_size - size + 1)
                 size += len(piece)
                 if size > max_size:
@@ -403,11 +409,13 @@ class Pacer:
         """Let nobody start for `seconds`: the server asked for a rest."""
         with self._lock:
             self._rest_until = max(self._rest_until, time.monotonic() + seconds)
+            # So requests keep their distance after the rest, too, instead of starting all at once.
             self._next_start = max(self._next_start, self._rest_until)
 
 
 def pause(seconds, stop):
     """Sleep, unless told to stop."""
+    # Not time.sleep, which an interrupt of the run could not end.
     if stop.wait(max(seconds, 0.0)):
         raise Stopped
 
@@ -429,6 +437,7 @@ def retry_after_seconds(value, *, cap, now=None):
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
+        # Nine digits are enough for any wait; a header may hold thousands.
         return min(float(text[:9]), cap)
     try:
         moment = parsedate_to_datetime(text).timestamp()

@@ -19,6 +19,8 @@ from crystalml.known_crystals._neighbours import LIKE_CONTENTS, LIKE_SITES
 from crystalml.symmetry._cell_model._shapes import lattice_codes
 from crystalml.symmetry._input_tables import read_crystals
 
+# Neighbours that vote, and how fast their vote falls with the distance. A like composition of
+# another stoichiometry says less of the symmetry, hence the small weight.
 _SAME, _SAME_REACH = 40, 0.35
 _SIMILAR, _SIMILAR_REACH, _SIMILAR_WEIGHT = 25, 0.25, 0.1
 # Votes that the frequencies of the training data have together.
@@ -45,6 +47,7 @@ class LatticePrior:
 
     def fit(self, rows, lattices, used):
         """Use the classifier if it is fitted, else fit it to the rows `used`."""
+        # Not kept: the file of a model would hold the estimator as given beside the fitted one.
         given, self._given = self._given, None
         if given is not None and _is_fitted(given):
             self.estimator = given
@@ -191,6 +194,7 @@ def ranked_symmetries(lattices, groups, k, space_groups):
     DataFrame
         The columns ``row``, ``rank``, ``lattice`` (code) and those of ``predict_cells``.
     """
+    # Stable, so that equal probabilities have one order on every machine.
     order = np.argsort(-lattices, axis=1, kind="stable")[:, :k]
     parts: list[tuple] = []
     for place in range(order.shape[1]):

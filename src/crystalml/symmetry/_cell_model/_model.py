@@ -82,6 +82,7 @@ class CellModel:
         self.net_parameters = net_parameters
         self.max_iter = max_iter
         self.calibration_fraction = calibration_fraction
+        # All at once, so that a change in one part leaves the draws of the others alone.
         self.seeds = random_state.randint(np.iinfo(np.int32).max, size=4)
 
     def fit(self, contents, systems, shapes, volumes, weight):
@@ -90,10 +91,12 @@ class CellModel:
         `systems` are the codes of their chemical systems: what is said of a training row must
         come from other systems, as it will for new ones.
         """
+        # Also the rows held out below: the inputs hide each system from itself anyway.
         self.known = KnownCells(contents, systems, shapes, volumes, weight)
         descriptors = CompositionDescriptors().transform(contents.amounts)
         self.mean = descriptors.mean(axis=0)
         scale = descriptors.std(axis=0)
+        # A descriptor may be constant in the training rows.
         self.scale = np.where(scale > 1e-9, scale, 1.0)
         generator = np.random.RandomState(self.seeds[0])
         held_out = self._held_out(systems, generator)
@@ -145,7 +148,9 @@ class CellModel:
         logs = logs + np.log(contents.n_atoms)
         shapes, stds = choose_shapes(found, contents.lattices)
         cells = shapes_to_cells(shapes, np.exp(logs), contents.lattices)
+        # Without the factor of the volume: lengths have a factor of their own.
         own_std = log_stds / self.factors["lattice_volume"]
+        # A length goes with the cube root of the volume, hence a third of its relative spread.
         lengths = np.sqrt(stds[:, :3] ** 2 + (own_std[:, None] / 3.0) ** 2)
         lengths *= self.factors["lengths"] * cells[:, :3]
         angles = np.degrees(stds[:, 3:]) * self.factors["angles"]
@@ -155,6 +160,7 @@ class CellModel:
         """Mix net and trees; the spread is that of the net, calibrated for the mixture."""
         net = laplace[:, 0] + self.known.log_sums(contents.amounts)
         trees = self.trees.predict_log(contents.amounts, descriptors=descriptors)
+        # The standard deviation of a Laplace distribution is sqrt(2) times its scale.
         std = np.sqrt(2.0) * np.exp(laplace[:, 1]) * self.factors[factor]
         return share * net + (1.0 - share) * trees, std
 
@@ -164,9 +170,11 @@ class CellModel:
         crystals = contents.crystals(systems)
         candidates = self.known.candidates(crystals, contents.numbers, contents.n_atoms)
         smallest = np.minimum.reduceat(fractions.data, fractions.indptr[:-1])
+        # Less than one atom of the rarest element in a cell tells of a disordered site.
         rarest = np.log(contents.n_atoms * smallest)
         n_rows = len(contents.n_atoms)
         parts = [
+            # Compositions unlike all training rows must not carry the net to absurd cells.
             np.clip((descriptors - self.mean) / self.scale, -6.0, 6.0),
             5.0 * fractions.toarray(),
             self.known.volume_features(crystals),
@@ -190,6 +198,7 @@ class CellModel:
         n_systems = systems.max() + 1
         count = round(self.calibration_fraction * n_systems)
         chosen = np.isin(systems, generator.permutation(n_systems)[:count])
+        # Few errors give no quantile worth having, and half of the rows is much to learn without.
         enough = _FEWEST_CALIBRATION_ROWS <= chosen.sum() <= 0.5 * len(systems)
         return chosen if enough else np.zeros(len(systems), dtype=bool)
 
@@ -229,11 +238,13 @@ def choose_shapes(found, lattices):
     """
     weights = np.exp(found.log_weights)
     shapes = found.shapes.copy()
+    # The candidates come from crystals of the lattice; only the own shape of the net can break it.
     shapes[:, -1] = constrain(shapes[:, -1], lattices)
     costs = np.zeros_like(weights)
     for other in range(weights.shape[1]):  # some components, all rows at once
         apart = np.abs(shapes - shapes[:, other, None]).sum(axis=2)
         costs += weights[:, other, None] * apart
+    # Absent candidates are rows of zeros, which could be the most central by chance.
     costs[weights < _LEAST_WEIGHT] = np.inf
     rows = np.arange(len(shapes))
     chosen = shapes[rows, costs.argmin(axis=1)]

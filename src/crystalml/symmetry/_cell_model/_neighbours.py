@@ -123,6 +123,7 @@ class KnownCells:
         features[..., 4] = np.where(exists, 3.0 * self.residuals[rows], 0.0)
         theirs, mine = self.numbers[rows], numbers[:, None]
         agree = np.where(theirs == mine, 1.0, -1.0)
+        # Where one of the groups is unknown they neither agree nor disagree.
         features[..., 5] = np.where(exists & (mine > 0) & (theirs > 0), agree, 0.0)
         shapes = np.where(exists[..., None], self.shapes[rows], 0.0)
         return Candidates(features, shapes.reshape(*rows.shape, SHAPE))

@@ -87,6 +87,7 @@ class CellNetModule(nn.Module):
             width = size
         self.trunk = nn.Sequential(*layers)
         self.volume = nn.Linear(width, _OF_VOLUME)
+        # Shared by the heads: the rows of rare lattices are too few to learn it from.
         self.trust = nn.Linear(CANDIDATE_FEATURES, 1)
         n_inputs = width + n_context + sum(self.widths[3:])
         n_outputs = _OF_VOLUME + 2 * (n_candidates + 1) + SHAPE
@@ -133,15 +134,18 @@ class CellNetModule(nn.Module):
             rows = torch.nonzero(lattice == code)[:, 0]
             output = self.heads[code](inputs[rows])
             if result is None:
+                # From an output, which has the right type and device.
                 result = output.new_zeros(len(inputs), output.shape[1])
             result = result.index_copy(0, rows, output)
         return result
 
     def _log_weights(self, logits, features):
         """Weigh the candidates; one that does not exist has no weight."""
+        # The own shape of the net comes last, and always exists.
         known = functional.pad(features[..., 0], (0, 1), value=1.0) > 0.5
         trust = functional.pad(self.trust(features)[..., 0], (0, 1))
         logits = _LOGIT_STEP * (logits + trust)
+        # Not minus infinity, from which NaN can come in gradients.
         return torch.log_softmax(logits.masked_fill(~known, -1e4), dim=1)
 
 
@@ -187,6 +191,7 @@ def _losses(output, target):
     """Return the three losses of each row."""
     volume, free, counts, shape = target.split([1, 1, SHAPE, SHAPE], dim=1)
     off = ((output.shapes - shape[:, None]).abs() * counts[:, None]).sum(dim=2)
+    # A Laplace density of each number: the scale enters once for each that is free.
     likelihood = output.log_weights - off / output.scales - free * torch.log(output.scales)
     return (
         _laplace(output.volume, volume[:, 0]),
@@ -313,6 +318,7 @@ class CellNet(BaseNetEstimator):
         return np.asarray(y, dtype=np.float32)
 
     def _strata(self, target):
+        # No rows are set apart for validation, so that there is nothing to stratify by.
         return np.zeros(len(target), dtype=np.int64)
 
 

@@ -12,6 +12,7 @@ from crystalml.crystallography import BRAVAIS_LATTICES, cell_volume
 FAMILIES = "amothc"
 # Free numbers of the shape of a cell in each family.
 FREE_NUMBERS = np.array([5, 3, 2, 1, 1, 0])
+# The 120 degrees of hexagonal axes, less a right angle.
 _TRIGONAL = np.pi / 6.0
 # The part of a parallelepiped's volume that the angles must leave of the box's, at least.
 _FLATTEST = 0.05

@@ -72,6 +72,7 @@ class AtomicVolumeModel(RegressorMixin, BaseEstimator):
         if self.max_iter > 0:
             sums = self._log_sums(amounts)
             self.trees_ = HistGradientBoostingRegressor(
+                # Volumes in databases have gross errors, which squared errors would follow.
                 loss="absolute_error",
                 max_iter=self.max_iter,
                 learning_rate=self.learning_rate,
@@ -119,6 +120,7 @@ def fit_element_volumes(amounts, volumes, weight):
     weight : ndarray of shape (n,)
         Weight of each row.
     """
+    # Each row is divided by its volume: errors are then relative, and the target is 1.
     scale = 1.0 / (amounts.sum(axis=1) * volumes)
     shares = sparse.csr_array(sparse.diags_array(scale) @ amounts)
     mean = np.average(volumes, weights=weight)
