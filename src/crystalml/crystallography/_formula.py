@@ -59,6 +59,7 @@ class FormulaTable:
         """Atomic fractions: a matrix like `amounts` whose valid rows sum to 1."""
         totals = self.amounts.sum(axis=1)
         result = self.amounts.copy()
+        # On the entries alone, which empty rows do not have: nothing is divided by their sum, 0.
         result.data /= np.repeat(totals, np.diff(self.amounts.indptr))
         return result
 
@@ -297,6 +298,7 @@ def _read_mapping(mapping):
         symbol = getattr(key, "symbol", key)
         if not isinstance(symbol, str) or symbol not in SYMBOL_COLUMNS:
             raise FormulaError(f"{dict(mapping)!r} contains {symbol!r}, which is no element symbol")
+        # Written so that NaN is refused, too: it is not below infinity.
         if not isinstance(amount, Real) or amount < 0 or not amount < np.inf:
             raise FormulaError(
                 f"{dict(mapping)!r} has the amount {amount!r} for {symbol}; it must be a finite "

@@ -298,6 +298,7 @@ def _join(symbols, codes, amounts, indptr):
 def _join_texts(texts, codes, indptr, separator):
     """Concatenate the texts of each row."""
     # One join over all rows and one split by line, instead of a loop over rows.
+    # Object, so that the texts are shared and not copied to the width of the longest.
     inner = np.char.add(texts, separator).astype(object)[codes]
     inner[indptr[1:] - 1] = np.char.add(texts, "\n").astype(object)[codes[indptr[1:] - 1]]
     return "".join(inner.tolist()).split("\n")[:-1]

@@ -301,6 +301,7 @@ def spacegroups_of_bravais_lattice(symbol: str) -> tuple[int, ...]:
     >>> spacegroups_of_bravais_lattice("hR")
     (146, 148, 155, 160, 161, 166, 167)
     """
+    # By the table of numbers, so that both directions agree.
     members = _bravais_members()
     if not isinstance(symbol, str) or symbol not in members:
         raise SpaceGroupError(
@@ -358,6 +359,7 @@ def _look_up(function, numbers):
         value = table[numbers]
         return bool(value) if table.dtype == bool else value
     found = table[_checked_numbers(function, numbers)]
+    # An array of dimension 0 is a scalar, too.
     if np.ndim(numbers):
         return found
     return bool(found) if table.dtype == bool else found

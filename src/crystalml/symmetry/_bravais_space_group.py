@@ -262,6 +262,7 @@ class BravaisSpaceGroupClassifier(ClassifierMixin, BaseEstimator):
         X = checked_rows(self, X, reset=True)
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X, caller=name)
+        # Groups may be texts; splitters and nets of all kinds take codes.
         if groups is not None:
             check_consistent_length(X, groups)
             groups = group_codes(groups, caller=name)

@@ -208,6 +208,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
         cells = read_cells(y, caller=_CALLER)
         check_consistent_length(rows.formulas, cells)
         weight = check_sample_weight(sample_weight, cells, caller=_CALLER)
+        # Ones instead of None, so that everything below has one form of weights.
         weight = np.ones(len(cells)) if weight is None else weight
         self._remember_columns(X)
         lattices = np.where(rows.lattices < 0, lattices_of_metric(cells), rows.lattices)
@@ -237,6 +238,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
             check_random_state(self.random_state),
         ).fit(contents, systems, constrain(shapes, lattices[used]), volumes, weight[used])
         symmetry = LatticePrior(self.space_group_estimator, caller=_CALLER)
+        # The lattices in use, which may come from the metric, and not those of X alone.
         self._symmetry = symmetry.fit(rows, lattices, used)
         self.space_group_estimator_ = self._symmetry.estimator
         return self
@@ -431,6 +433,7 @@ class LatticeParameterRegressor(RegressorMixin, BaseEstimator):
 
     def _predict(self, rows):
         """Fill in what is not known, and predict; also return how sure the contents are."""
+        # In this order: contents are those of a conventional cell, which depends on the lattice.
         lattices = self._symmetry.likely_lattices(rows)
         contents = CellContents.of(rows.table.amounts, lattices, rows.numbers, rows.n_atoms)
         n_atoms, certainty = likely_contents(self.model_.known, contents)

@@ -30,6 +30,7 @@ def likely_contents(known, contents):
     probabilities : ndarray of shape (n,)
         Share of the votes.
     """
+    # The contents are what is asked for: they must not take part in the likeness.
     crystals = contents.crystals()._replace(log_units=None)
     same, near = known.same(crystals, _SAME)
     similar, far = known.similar(crystals, _SIMILAR)
@@ -49,6 +50,7 @@ def likely_contents(known, contents):
     default = _FEWEST_UNITS * np.where(np.isnan(units), 1.0, units)
     candidates[unknown, 0] = default[unknown]
     logarithms = np.log(candidates)
+    # Numbers of atoms need not be whole in disordered crystals, hence not `==`.
     agree = np.abs(logarithms[:, :, None] - logarithms[:, None]) < _SAME_NUMBER
     scores = (agree * votes[:, None]).sum(axis=2)
     best = scores.argmax(axis=1)

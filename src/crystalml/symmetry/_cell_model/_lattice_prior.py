@@ -47,7 +47,7 @@ class LatticePrior:
 
     def fit(self, rows, lattices, used):
         """Use the classifier if it is fitted, else fit it to the rows `used`."""
-        # Not kept: the file of a model would hold the estimator as given beside the fitted one.
+        # Dropped here, so that the fitted state holds one estimator and not two.
         given, self._given = self._given, None
         if given is not None and _is_fitted(given):
             self.estimator = given
@@ -132,8 +132,10 @@ class SpaceGroupVotes(ClassifierMixin, BaseEstimator):
 
     def _count(self, votes, rows, weights):
         """Add the votes of the neighbours, in place."""
+        # Rows of -1 are neighbours that do not exist, and as an index would be the last crystal.
         exists = rows >= 0
         voters = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)
+        # Not `+=`, which would count several neighbours of one class once.
         np.add.at(votes, (voters[exists], self.codes_[rows[exists]]), weights[exists])
 
 

@@ -102,6 +102,7 @@ class CellNetModule(nn.Module):
 
     def forward(self, x):
         """Return the distributions of volume and shape of some rows."""
+        # One matrix, since the estimators of nets take no more than one input.
         composition, context, lattice, features, shapes = x.split(self.widths, dim=1)
         shared = self.trunk(composition)
         volume = self.volume(shared)

@@ -126,6 +126,7 @@ def fit_element_volumes(amounts, volumes, weight):
     mean = np.average(volumes, weights=weight)
     belief = _PRIOR_ROWS / mean**2 * np.eye(len(ELEMENTS))
     robust = weight
+    # Reweighted least squares solve one system of 118 unknowns a pass, however many rows come.
     for _ in range(_PASSES):
         weighted = sparse.diags_array(robust) @ shares
         gram = (shares.T @ weighted).toarray() + belief
