@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             _show_warnings_in_one_line(options.command)
-            # The module of this command alone, so that wrong usage and --help do not wait for pandas.
+            # The module of this command alone: wrong usage and --help do not wait for pandas.
             code: int = import_module(f"crystalml._cli._{options.command}").run(options)
         # At exit Python would flush too, but there nobody could catch the broken pipe.
         sys.stdout.flush()
