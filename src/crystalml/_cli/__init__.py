@@ -19,7 +19,9 @@ from crystalml.exceptions import (
 
 __all__ = ["main"]
 
+# argparse ends with 2 by itself; values that are found wrong later do the same.
 OK, FINDINGS, USAGE = 0, 1, 2
+# What shells report of a command that SIGINT (2) ended: 128 + 2.
 _INTERRUPTED = 130
 # The function or class that complains, such as "SpaceGroupClassifier.rank: ": of no use to those
 # who do not write Python.
@@ -38,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             _show_warnings_in_one_line(options.command)
+            # The module of this command alone: wrong usage and --help do not wait for pandas.
             code: int = import_module(f"crystalml._cli._{options.command}").run(options)
+        # At exit Python would flush too, but there nobody could catch the broken pipe.
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output (head, say) has enough; Python must not complain when it closes.
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show_warnings_in_one_line(command: str) -> None:
-    """Write what the library warns of as errors are written, without file and line of Python."""
+    """Write warnings of the library as errors are written, without file and line of Python."""
     show_others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
@@ -63,12 +67,14 @@ def _show_warnings_in_one_line(command: str) -> None:
         else:
             show_others(message, category, *where, **more)
 
+    # Whatever PYTHONWARNINGS asks for: these lines are part of what the command says.
     warnings.simplefilter("always", CrystalmlWarning)
     warnings.showwarning = show
 
 
 def _sentence(error: Exception) -> str:
     """Say what went wrong in one line."""
+    # Python writes "[Errno 2] ..." and the path in quotes; errors of the library are sentences.
     if isinstance(error, OSError) and not isinstance(error, CrystalmlError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     text = " ".join(str(error).split())
@@ -84,6 +90,7 @@ def _is_public(name: str) -> bool:
 
 
 def _code_of(error: Exception) -> int:
-    """Tell values of the command line that cannot be used from files that cannot."""
+    """Return 2 if the command line is wrong, and 1 if a file is."""
+    # To Python both are invalid input, but here the file is at fault, not the command line.
     in_a_file = isinstance(error, CIFError | SchemaError)
     return USAGE if isinstance(error, InvalidInputError) and not in_a_file else FINDINGS

@@ -17,6 +17,7 @@ _NAMES = ("source", "block", "cod_id", "formula", "spacegroup_hm")
 
 def run(options: argparse.Namespace) -> int:
     """Read, check, and list the suspects."""
+    # Before anything is read, which may take minutes; check_table would see it only afterwards.
     unknown = [flag for flag in options.flag or () if flag not in CHECK_FLAGS]
     if unknown:
         raise InvalidInputError(f"--flag {unknown[0]!r}: choose from {', '.join(CHECK_FLAGS)}.")
@@ -41,6 +42,7 @@ def _table(options: argparse.Namespace) -> pd.DataFrame:
     if len(options.sources) == 1 and is_table(options.sources[0]):
         table = read_table(options.sources[0])
         check_columns(table, CELL_COLUMNS, options.sources[0])
+        # A CSV has texts where a field is no number; this names the first of them.
         table[list(CELL_COLUMNS)] = cells_of(table, options.sources[0])
         return table
     tables = [source for source in options.sources if is_table(source)]
@@ -52,7 +54,8 @@ def _table(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def _unread(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of which there is nothing to check, with the reason."""
+    """Return the rows that could not be read, with the reason."""
+    # Tables that `crystalml read` did not write need not have these columns.
     if not {"source", "error"} <= set(table.columns):
         return pd.DataFrame(columns=["source", "error"])
     return table.loc[table["error"].notna(), ["source", "error"]]

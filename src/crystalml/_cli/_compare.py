@@ -19,6 +19,7 @@ _TARGETS = ("bravais_lattice", "crystal_system", "spacegroup_number")
 
 def run(options: argparse.Namespace) -> int:
     """Compare, and print the table."""
+    # Names are checked before the table is read.
     models = _models(options)
     table = _usable(read_table(options.table), options)
     describe = make_column_transformer(
@@ -28,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
         models,
         table[[*CELL_COLUMNS, "formula"]],
         table[options.target].to_numpy(),
+        # Compounds of the same elements resemble each other: split between folds, one would give
+        # away the answer for the other, and every model would look better than it is.
         groups=composition_groups(table["formula"], by="chemical_system"),
         cv=options.folds,
         transformer=describe,
@@ -44,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tell(comparison: Any) -> None:
-    """Write the figures as a table, and below what has to be known of them."""
+    """Write the figures as a table, and the notes on them below."""
+    # The library's own table, so that figures are rounded the same way here and in Python.
     markdown, _, _ = comparison.to_markdown().partition("\n\n")
     header, _, *rows = (
         [cell.strip() for cell in line.strip("| ").split(" | ")] for line in markdown.splitlines()
@@ -70,14 +74,16 @@ def _models(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _usable(table: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
-    """Keep the rows that have a target, a cell and a formula, and say how many were left out."""
+    """Keep the rows that have a target, a cell and a formula."""
     if options.target not in _TARGETS:
         raise InvalidInputError(f"--target {options.target!r}: choose from {', '.join(_TARGETS)}.")
     check_columns(table, (*CELL_COLUMNS, "formula", options.target), options.table)
+    # First, since the parser must not get missing values.
     has_formula = table["formula"].map(lambda text: isinstance(text, str))
     table = table[has_formula & table[options.target].notna()]
     cells = cell_problems(cells_of(table, options.table))
     formulas = parse_formulas(list(table["formula"]), on_error="report").errors
+    # Rows that cannot be used are left out here: the descriptors would raise at the first one.
     kept = [a is None and b is None for a, b in zip(cells, formulas, strict=True)]
     table = table[kept].reset_index(drop=True)
     if table.empty:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+# Texts of files may be of any length; one of them must not fill the screen.
 _LONGEST_CELL = 100
 # Texts are not cut below this many characters.
 _NARROWEST = 8
@@ -18,6 +19,7 @@ _GAP = "  "
 
 def print_json(value: Any) -> None:
     """Write one JSON document; what is missing is null."""
+    # Python would write NaN, which is no JSON; it is an error here if `plain` misses one.
     print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=2))
 
 
@@ -27,6 +29,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
         return [plain(item) for item in value]
+    # Before the test for NaN, which NumPy's single precision would slip past.
     if isinstance(value, np.generic):
         value = value.item()
     if value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
@@ -37,6 +40,7 @@ def plain(value: Any) -> Any:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as dicts."""
     names = table.columns.tolist()
+    # Column by column: a row as a Series would turn integers beside floats into floats.
     columns = (table[name].astype(object) for name in names)
     return [dict(zip(names, map(plain, row), strict=True)) for row in zip(*columns, strict=True)]
 
@@ -52,6 +56,7 @@ def wrapped(text: str, indent: str = "") -> str:
         text,
         line_width(),
         subsequent_indent=indent,
+        # File names and options stay whole, so that they can be copied.
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -105,6 +110,7 @@ def _narrowed(
         shrinkable = [k for k, left in enumerate(spare) if left > 0]
         if not shrinkable:
             break
+        # One character at a time off the widest, so that all long texts end up equally wide.
         widths[max(shrinkable, key=widths.__getitem__)] -= 1
     return [
         tuple(_shortened(text, width) for text in column)
@@ -116,6 +122,7 @@ def _blocks(widths: list[int], most: int) -> list[list[int]]:
     """Say which columns stand beside each other, the first in every block."""
     blocks, length = [[0]], widths[0]
     for k, width in enumerate(widths[1:], start=1):
+        # A block has at least one column beside the first: of two that are too wide, one must stay.
         if length + len(_GAP) + width > most and len(blocks[-1]) > 1:
             blocks.append([0])
             length = widths[0]
@@ -135,6 +142,7 @@ def _cell(value: Any) -> str:
     """Write a value in one line that cannot command a terminal."""
     value = plain(value)
     text = "" if value is None else " ".join(str(value).split())
+    # Texts of CIFs and names in archives may hold escape sequences.
     text = "".join(sign if sign.isprintable() else "?" for sign in text)
     return _shortened(text, _LONGEST_CELL)
 
@@ -142,6 +150,7 @@ def _cell(value: Any) -> str:
 def _is_number(text: str) -> bool:
     """Whether this is a number, also with its spread over the folds."""
     try:
+        # Empty cells count as numbers, so that a column with gaps stays aligned to the right.
         float(text.partition(" ±")[0] or "0")
     except ValueError:
         return text == "n/a"

@@ -37,6 +37,7 @@ _EXAMPLES = {
 }
 
 
+# argparse itself breaks lines at hyphens, which splits --n-jobs, and joins those of examples.
 class _HelpFormatter(argparse.HelpFormatter):
     """Wrap text between words, never inside one; leave what has lines of its own as it is."""
 
@@ -60,6 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=_HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"crystalml {__version__}")
+    # Without a metavar, usage would be a list of all commands in braces.
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, add in _COMMANDS.items():
         command = add(commands)
@@ -228,7 +230,9 @@ def _at_least(smallest: int) -> Callable[[str], int]:
     """Return what turns text into a whole number from `smallest`."""
 
     def whole_number(text: str) -> int:
+        # Not by int() alone, which takes 1_000 and spaces.
         if not text.lstrip("+").isdecimal() or int(text) < smallest:
+            # Of a ValueError argparse would show the name of this function, and not the text.
             raise argparse.ArgumentTypeError(f"{text!r}: give a whole number >= {smallest}")
         return int(text)
 

@@ -49,11 +49,13 @@ _N_NEIGHBOURS = 5
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rank, and show what a file declares beside."""
+    """Rank, and show the space group that a file declares beside the candidates."""
+    # Before files are read and the model is loaded, which takes seconds.
     _check(options)
     table = _entries(options)
     problems = _problems(table)
     usable = table[[problem is None for problem in problems]].reset_index(drop=True)
+    # Without a usable row the model is not even loaded.
     answers = _answers(usable, options) if len(usable) else []
     unranked = [
         {"source": row["source"], "block": row["block"], "reason": problem}
@@ -74,13 +76,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse combinations that mean nothing."""
+    """Refuse options that do not go together, and values that cannot be used."""
     if bool(options.sources) == (options.cell is not None):
         raise InvalidInputError("give either CIF files or --cell with --formula.")
     if options.cell is not None and options.formula is None:
         raise InvalidInputError("--cell needs --formula: the composition is half of the evidence.")
     if options.su is not None and options.cell is None:
         raise InvalidInputError("--su belongs to --cell; a file has its own s.u.")
+    # NaN, which --su accepts as a number, fails this comparison.
     if options.su is not None and not all(0 <= su < np.inf for su in options.su):
         raise InvalidInputError(f"--su {options.su}: give six numbers >= 0.")
     if options.formula is not None:
@@ -89,6 +92,7 @@ def _check(options: argparse.Namespace) -> None:
         except FormulaError as error:
             reason = str(error).removeprefix("parse_formula: ")
             raise InvalidInputError(f"--formula: {reason}") from None
+    # For its error alone; the value is made again where it is used.
     _allowed(options.allowed)
 
 
@@ -108,11 +112,12 @@ def _entries(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def _given_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
-    """Read a table of formulas and cells; whatever else the answers name may be missing."""
+    """Read a table of formulas and cells; other columns that it lacks are filled with None."""
     table = read_table(path).reset_index(drop=True)
     needed = CELL_COLUMNS if options.formula is not None else (*CELL_COLUMNS, "formula")
     check_columns(table, needed, path)
     table[list(CELL_COLUMNS)] = cells_of(table, path)
+    # Rows have no file to be named by: they are counted from 1.
     if "source" not in table:
         table["source"] = [f"{path}, row {row}" for row in range(1, len(table) + 1)]
     missing = [name for name in ("block", "error", *_DECLARED) if name not in table]
@@ -120,7 +125,7 @@ def _given_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
 
 
 def _typed_entry(options: argparse.Namespace) -> pd.DataFrame:
-    """Check the cell of the command line at once: there it is wrong usage."""
+    """Make a table of the typed cell; one that cannot be a cell is wrong usage."""
     cell, su = _typed_cell(options)
     problem = cell_problems(np.array(cell))
     if problem is not None:
@@ -128,11 +133,13 @@ def _typed_entry(options: argparse.Namespace) -> pd.DataFrame:
     row: dict[str, Any] = dict(zip(CELL_COLUMNS, cell, strict=True))
     row |= dict(zip(CELL_SU_COLUMNS, su, strict=True))
     row |= {"formula": options.formula, **dict.fromkeys(_DECLARED)}
+    # The columns that `read_cifs` gives, so that later steps know one kind of table.
     return pd.DataFrame([row | {"source": _TYPED, "block": None, "error": None}])
 
 
 def _typed_cell(options: argparse.Namespace) -> tuple[list[float], list[float]]:
     """Read --cell, whose numbers may have their s.u. in brackets, as a CIF has."""
+    # The reader's own function, so that brackets mean here what they mean in a CIF.
     numbers = [number(text.encode()) for text in options.cell]
     wrong = [
         text
@@ -143,6 +150,7 @@ def _typed_cell(options: argparse.Namespace) -> tuple[list[float], list[float]]:
         raise InvalidInputError(f"--cell: {wrong[0]!r} is no number; write 5.64 or 5.64(1).")
     cell, su = (list(values) for values in zip(*numbers, strict=True))
     if options.su is None:
+        # A number without brackets is exact.
         return cell, np.nan_to_num(su).tolist()
     if not np.isnan(su).all():
         raise InvalidInputError("--su: --cell has s.u. in brackets already; give them once.")
@@ -158,6 +166,7 @@ def _problems(table: pd.DataFrame) -> list[str | None]:
     found: list[str | None] = []
     for row, cell, formula in zip(records(table), cells, unparsed, strict=True):
         missing = None if row["formula"] is not None else "no formula; give one with --formula"
+        # The reader's reason first: what it could not read is missing in the other columns.
         found.append(next((p for p in (row["error"], cell, missing, formula) if p), None))
     return found
 
@@ -167,8 +176,9 @@ def _answers(table: pd.DataFrame, options: argparse.Namespace) -> list[dict[str,
     model = _model(options.model)
     _warn_of_implausible_cells(table)
     with warnings.catch_warnings():
-        # Said already, with the names of files.
+        # The warning above has the names of files, which the model does not know.
         warnings.simplefilter("ignore", ImplausibleCellWarning)
+        # All groups, since the declared one may be far down; the list is cut afterwards.
         ranked = model.rank(table, k=len(model.classes_), allowed=_allowed(options.allowed))
         neighbours = (
             model.explain(table, k=1, n_neighbours=_N_NEIGHBOURS)[1] if options.explain else None
@@ -202,6 +212,7 @@ def _warn_of_implausible_cells(table: pd.DataFrame) -> None:
 def _model(path: str | None) -> Any:
     """Load the ready model, or that of a file."""
     if path is None:
+        # Here, since whoever has a model of their own does not need the ready one.
         from crystalml.pretrained import load_pretrained
 
         return load_pretrained(_DEFAULT_MODEL)
@@ -223,6 +234,7 @@ def _allowed(given: list[str] | None) -> list[str | int] | None:
     words = [word.strip() for text in given for word in text.split(",")]
     allowed = [int(word) if word.isdecimal() else word for word in words]
     try:
+        # Asked without a caller, so that the option's name can stand in its place.
         allowed_numbers(allowed, caller="")
     except InvalidInputError as error:
         reason = re.sub(r"^: allowed (?:has|is) ", "", str(error))
@@ -233,6 +245,7 @@ def _allowed(given: list[str] | None) -> list[str | int] | None:
 def _declared(row: dict[str, Any], candidates: pd.DataFrame) -> dict[str, Any] | None:
     """Where the group that a file declares stands; None without one."""
     number = row["spacegroup_number"]
+    # None where a file has no group; NaN, which a table has instead, fails the comparison.
     if not isinstance(number, int | float) or not 1 <= number <= 230:
         return None
     found = records(candidates[candidates["spacegroup_number"] == number])
@@ -275,7 +288,7 @@ def _declared_line(declared: dict[str, Any]) -> str:
 
 
 def _tell_neighbours(known: list[dict[str, Any]]) -> None:
-    """Write the known crystals that speak most for the answer."""
+    """Write the known crystals that are most likely to have the same group."""
     header = ("formula", "number", *CELL_COLUMNS, "same group")
     rows = (
         (

@@ -17,9 +17,11 @@ _MOST_ERRORS = 10
 def run(options: argparse.Namespace) -> int:
     """Read, write, and say what was read."""
     output = options.output
+    # A data set is written part by part, since it may not fit into memory; a single file has to.
     if output is not None and not Path(output).suffix:
         return _read_to_folder(options)
     if output is not None:
+        # Now, not after minutes of reading.
         check_output(output)
     table = read_cifs(options.sources, n_jobs=options.n_jobs)
     if output is not None:
@@ -28,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     counts = table["status"].value_counts().to_dict()
     if options.json:
         report = {"rows": len(table), "status": counts, "output": output}
+        # The rows are in the file then; only what could not be read is news.
         report["errors" if output else "table"] = records(unread if output else table)
         print_json(report)
     else:
@@ -47,6 +50,7 @@ def _read_to_folder(options: argparse.Namespace) -> int:
     """Read into a Parquet data set, part by part."""
     report = cifs_to_parquet(options.sources, options.output, n_jobs=options.n_jobs)
     counts = report.counts
+    # Not the length of `errors`, which holds the first ones only.
     n_unread = counts.get("error", 0)
     if options.json:
         found: dict[str, Any] = {"rows": report.n_rows, "status": counts}

@@ -29,6 +29,7 @@ def is_table(path: str) -> bool:
 def read_table(path: str) -> pd.DataFrame:
     """Read a table as ``crystalml read`` writes it; other columns may be in it."""
     if not Path(path).exists():
+        # 2 is ENOENT; with a number and a path, the command writes it as any other error of a file.
         raise FileNotFoundError(2, "there is no such file", path)
     if path.lower().endswith(_CSV):
         return _read_csv(path)
@@ -54,6 +55,7 @@ def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str) -> None
 def cells_of(table: pd.DataFrame, path: str) -> FloatArray:
     """Return the cells of a table, shape (n, 6), NaN where a number is missing."""
     numbers = table[list(CELL_COLUMNS)].apply(pd.to_numeric, errors="coerce")
+    # Compared with the table as it was: pandas' own error would name neither column nor row.
     wrong = numbers.isna() & table[list(CELL_COLUMNS)].notna()
     if wrong.to_numpy().any():
         row, column = (int(k) for k in np.argwhere(wrong.to_numpy())[0])
@@ -72,6 +74,7 @@ def _read_csv(path: str) -> pd.DataFrame:
             dtype=dict.fromkeys(_TEXT, object),
             keep_default_na=False,
             na_values=[""],
+            # In pieces, pandas would guess a type for each, and mix numbers and texts in a column.
             low_memory=False,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -94,6 +97,8 @@ def check_output(path: str) -> None:
 def write_table(table: pd.DataFrame, path: str) -> None:
     """Write a table aside and move it to its place in one step."""
     target = Path(path)
+    # The number of the process keeps two commands apart; the suffix stays last, since pandas
+    # compresses by it.
     unfinished = target.with_name(f".{os.getpid()}.{target.name}")
     try:
         if path.lower().endswith(_PARQUET):

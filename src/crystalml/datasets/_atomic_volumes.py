@@ -37,6 +37,7 @@ def element_table():
     rows = ~(amounts[:, ~common] > 0).any(axis=1)
     formula_units = frame["n_atoms"].to_numpy() / amounts.sum(axis=1)
     per_volume = formula_units / frame["volume"].to_numpy()
+    # Divided by the volume of the cell, so that relative errors count: large cells weigh no more.
     shares = (amounts * per_volume[:, None])[rows][:, common]
     return ElementTable(
         np.array(formulas.elements, dtype=object)[common],

@@ -121,6 +121,7 @@ def load_cod_inorganic(
     frame = _read(path)
     if subset == "ordered":
         frame = frame[frame["ordered"]].reset_index(drop=True)
+    # Copies: whoever changes `data` must neither change `frame` nor be warned by pandas.
     data, target = frame[list(DATA_COLUMNS)].copy(), frame[TARGET].copy()
     if not as_frame:
         data, target, frame = data.to_numpy(), target.to_numpy(), None
@@ -149,6 +150,7 @@ def _read(path):
         )
     table = table.astype(_LOGICAL)
     numbers = table[TARGET].to_numpy()
+    # Computed, not stored: the file is smaller, and nothing in it can contradict the cell.
     table["volume"] = cell_volume(table[list(CELL_COLUMNS)].to_numpy())
     table["crystal_system"] = crystal_system(numbers)
     table["bravais_lattice"] = bravais_lattice(numbers)

@@ -54,7 +54,7 @@ def fetch_cod(
         Cache folder; the default is that of scikit-learn's data sets. Files lie in its
         subfolder ``cod``, as in a COD mirror.
     client : CODClient, default=None
-        Client with other manners (delay, mirror, offline); the default is ``CODClient()``.
+        Client with another delay or mirror, or without network; the default is ``CODClient()``.
     clean : dict, default=None
         Parameters of ``clean_cod_metadata``: quality filters and column thresholds.
     max_entries : int, default=None
@@ -101,6 +101,7 @@ def fetch_cod(
     >>> bunch.report.counts
     {'offline': 1}
     """
+    # A term of None is one that was not given, also for the name of the cached answer.
     search = {name: value for name, value in search.items() if value is not None}
     _check_choice_of_entries(metadata, ids, search, max_entries)
     client = CODClient() if client is None else client
@@ -112,6 +113,7 @@ def fetch_cod(
         cleaned = clean_cod_metadata(metadata, **(clean or {}))
         table = cleaned.table[cleaned.table["cod_id"].notna()]
         ids = table["cod_id"].tolist()
+    # After the filters, so that `max_entries` are entries that passed them.
     ids = list(ids)[:max_entries]
     report = client.download(ids, folder, method=method)
     outcomes = report.table[["cod_id", "path", "outcome"]]
@@ -153,6 +155,8 @@ def _check_choice_of_entries(metadata, ids, search, max_entries):
 
 def _cached_search(client, search, folder, *, refresh):
     """Return the search result as saved by an earlier call, or ask and save it."""
+    # With the address, since a mirror may give another answer; sorted, since the order of terms
+    # does not matter.
     key = json.dumps([client.base_url, search], sort_keys=True, default=_plain_term)
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     path = folder / "searches" / f"{name}.csv"
@@ -160,6 +164,7 @@ def _cached_search(client, search, folder, *, refresh):
         return path
     table = client.search(**search)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Aside first: half a table, left by an interrupted call, would pass for the answer ever after.
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     try:
         table.to_csv(unfinished, index=False)
@@ -172,5 +177,6 @@ def _cached_search(client, search, folder, *, refresh):
 def _plain_term(value):
     """Return a search term of NumPy, or any collection, as JSON can write it."""
     if isinstance(value, set | frozenset):
-        return sorted(value)  # in any other order, the next process would find no cached answer
+        # In any other order, the next process would find no cached answer.
+        return sorted(value)
     return value.tolist() if hasattr(value, "tolist") else list(value)

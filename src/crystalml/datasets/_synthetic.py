@@ -214,7 +214,8 @@ def _draw_groups(space_groups, n_samples, random_state):
     """Draw the number of a space group for each sample."""
     if not isinstance(space_groups, str):
         numbers = np.asarray(space_groups)
-        crystal_system(numbers)  # raises where a number is no space group
+        # For its error, where a number is no space group.
+        crystal_system(numbers)
     elif space_groups == "uniform":
         numbers = np.arange(1, 231)
     elif space_groups == "cod":
@@ -351,7 +352,8 @@ def _grow_template(number, generator):
             return None
         chosen = int(generator.choice(len(available), p=weights / weights.sum()))
         if not available[chosen].n_free:
-            weights[chosen] = 0  # a fixed point has room for one atom
+            # A fixed point has room for one atom.
+            weights[chosen] = 0
         # First one orbit for each species, then more for any of them.
         receiver = n_orbits - 1 if n_orbits <= n_species else generator.integers(n_species)
         species[receiver].append(chosen)
@@ -380,14 +382,18 @@ def has_exact_symmetry(number, points_of_species):
     group, with a translation that takes some atom to an atom of its species. All of them are
     tried, for a cell with no more symmetry than the crystal system asks for.
     """
+    # The species with the fewest atoms first: it leaves the fewest translations to be tried.
     by_size = sorted(points_of_species, key=len)
     centrings = encode_points(_centrings(number))
     for rotation in _lattice_rotations_beyond(number):
+        # Its first atom has to land on one of its atoms, so that no other translation is possible.
         shifts = (by_size[0] - rotation @ by_size[0][0]) % GRID
         if np.array_equal(rotation, np.eye(3)):
+            # Without a rotation, a centring of the cell is no further symmetry.
             shifts = shifts[~np.isin(encode_points(shifts), centrings)]
         for points in by_size:
             images = encode_points((points @ rotation.T + shifts[:, None]) % GRID)
+            # Coordinates are integers of a grid: equality is exact and needs no tolerance.
             kept = (np.sort(images, axis=1) == np.sort(encode_points(points))).all(axis=1)
             shifts = shifts[kept]
         if len(shifts):

@@ -6,7 +6,8 @@ from scipy import sparse
 from crystalml.io._check._reference import check_reference
 from crystalml.io._check._volume import formula_volumes
 
-_TYPICAL_ATOM = 16.0  # Å^3, for elements of which no volume is known
+# Å^3, for elements of which no volume is known.
+_TYPICAL_ATOM = 16.0
 
 
 def contents_of_cells(amounts, volumes, n_atoms):
@@ -30,10 +31,12 @@ def contents_of_cells(amounts, volumes, n_atoms):
         return n_atoms
     totals = amounts.sum(axis=1)
     units = atoms_per_unit(amounts)
+    # A solid solution has no smallest whole formula: the one that was written is the unit.
     units = np.where(np.isnan(units), totals, units)
     filled = formula_volumes(sparse.csr_array(amounts), check_reference())
     filled = np.where(np.isnan(filled), _TYPICAL_ATOM * totals, filled)
     fitting = np.rint(volumes * totals / filled / units)
+    # Even a cell that seems too small holds one unit: zero atoms have no logarithm.
     return np.where(known, n_atoms, np.maximum(fitting, 1.0) * units)
 
 

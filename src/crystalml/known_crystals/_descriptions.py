@@ -44,6 +44,7 @@ _SITE_PROPERTIES = {
 }
 ELECTRONEGATIVITY = list(_SITE_PROPERTIES).index("Electronegativity")
 _MENDELEEV = list(_SITE_PROPERTIES).index("MendeleevNumber")
+# Up to plutonium. The properties of later elements are mostly imputed and set no scale.
 _COMMON_ELEMENTS = 94
 _N_COUNTS = 6
 
@@ -87,6 +88,7 @@ class Lattices(NamedTuple):
             return cls(
                 *(np.where(known.reshape(-1, *[1] * (a.ndim - 1)), a, np.nan) for a in found)
             )
+        # Only around a reduced cell are the shortest vectors among the points next to the origin.
         reduced = niggli_cell(cells)
         squares = np.einsum(
             "vi,nij,vj->nv", _LATTICE_POINTS, metric_tensor(reduced), _LATTICE_POINTS
@@ -114,6 +116,7 @@ class Lattices(NamedTuple):
                 self.shapes,
                 np.maximum(np.diff(self.lengths, axis=1), SMALLEST_DIFFERENCE),
                 np.maximum(self.cosines, SMALLEST_DIFFERENCE),
+                # Without the first: every lattice is triclinic, at no strain.
                 np.log(np.maximum(self.strains[:, 1:], SMALLEST_STRAIN)),
                 self.metric_strains[:, 1:] < METRIC_TOLERANCE,
                 self.log_volumes,
@@ -122,7 +125,7 @@ class Lattices(NamedTuple):
 
 
 class Compositions(NamedTuple):
-    """What n formulas say."""
+    """Descriptors of n formulas."""
 
     fractions: sparse.csr_array
     """Atomic fractions of the elements, shape (n, 118)."""

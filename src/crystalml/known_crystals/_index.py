@@ -1,7 +1,7 @@
 """One index of known crystals, asked for those nearest to others in chosen coordinates.
 
-Whoever asks names the coordinates that count and how much, the labels that must agree, and the
-groups of rows that must not see one another. Trees are made when they are first asked, each in
+The caller names the coordinates and their weights, the labels that must agree, and the groups of
+rows that must not be found for one another. Trees are made when they are first asked, each in
 time near-linear in the rows, and give what a comparison with every row would.
 """
 
@@ -20,7 +20,7 @@ _DECIMALS = 6
 
 
 class Crystals(NamedTuple):
-    """What is compared of n crystals; None for what is known of none of them."""
+    """The properties of n crystals that are compared; None where no crystal has the property."""
 
     compositions: Compositions | None
     lattices: Lattices | None
@@ -46,6 +46,7 @@ class Crystals(NamedTuple):
             return None
         if not parts:
             return np.zeros(len(self.groups), dtype=object)
+        # One text for both, so that labels stay a flat array that pandas can group.
         return parts[0] if len(parts) == 1 else parts[0] + " " + parts[1]
 
 
@@ -54,6 +55,7 @@ def _sites(crystals):
     if crystals.compositions is None:
         return None
     sites, counts = crystals.compositions.sites.sites, crystals.compositions.sites.counts
+    # By the sites that are there, not by the width of the array, which other rows decide.
     n_sites = np.maximum((counts > 0).sum(axis=1), 1)
     flat = sites.reshape(len(sites), -1).astype(np.float64)
     return flat / np.sqrt(n_sites)[:, None]
@@ -211,6 +213,7 @@ class _Search:
         n_asked = k + 1
         while len(asked):
             n_asked = min(n_asked, len(rows))
+            # A list of places, not their number: of one place SciPy would drop the axis.
             distances, near = tree.query(points, k=np.arange(1, n_asked + 1))
             distances, near = np.round(distances, _DECIMALS), rows[near]
             furthest = distances[:, -1:].copy()
@@ -221,6 +224,7 @@ class _Search:
             settled |= n_asked == len(rows)
             self._write(found, asked[settled], distances[settled], near[settled])
             asked, points = asked[~settled], points[~settled]
+            # Rows of its own group, or equally near ones, have filled the list of a query row.
             n_asked *= 2
 
     @staticmethod

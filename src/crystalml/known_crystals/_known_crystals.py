@@ -1,4 +1,4 @@
-"""Known crystals that are like others, for a person to read."""
+"""The public class `KnownCrystals`: a table to be searched for crystals like others."""
 
 from collections.abc import Iterable
 from numbers import Integral
@@ -151,6 +151,7 @@ class KnownCrystals:
         found = read_table(table, need_formula=False, caller=caller)
         crystals = found.crystals
         if hide_same_system and found.systems is not None:
+            # A system that no known crystal has becomes -1, which hides nothing.
             crystals = crystals._replace(groups=self._systems.get_indexer(found.systems))
         pairs = find_neighbours(crystals, self._index, at_least=int(k), lattice_alone=True)
         order = np.lexsort((pairs.reference, pairs.distance, pairs.query))

@@ -87,6 +87,7 @@ def find_neighbours(queries, index, *, at_least=1, lattice_alone=False):
 
 def _joined(parts, n_references):
     """Put pairs that were found in several ways together."""
+    # One number for a pair, which sorts by query row and then by reference row.
     pair = np.concatenate([query * n_references + rows for query, rows, _, _ in parts])
     way = np.concatenate([np.full(len(query), way) for query, _, way, _ in parts])
     distance = np.concatenate([part[3] for part in parts])

@@ -1,4 +1,4 @@
-"""Tables of crystals as what the index compares."""
+"""Tables of crystals, read into what the index compares."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -60,9 +60,9 @@ def read_table(table, *, need_formula, caller):
     table : DataFrame
         With the column ``formula``, the six of the cell, or both; a row may lack its cell.
     need_formula : bool
-        Whether cells alone will not do.
+        Whether a table without formulas is refused.
     caller : str
-        Who asks, for messages.
+        Name of the public function, for messages.
 
     Returns
     -------
@@ -88,6 +88,7 @@ def read_table(table, *, need_formula, caller):
         problems[is_known] = cell_problems(cells[is_known]) if is_known.any() else None
         if formulas is None:
             problems[~is_known] = "it has no cell"
+        # The formula's reason first, if both cannot be read.
         reasons = np.where(reasons == None, problems, reasons)  # noqa: E711
     bad = np.flatnonzero(reasons != None)  # noqa: E711
     if len(bad):
@@ -126,6 +127,7 @@ def _describe(formulas, cells, n_atoms):
             atoms = contents_of_cells(
                 formulas.amounts[known],
                 cell_volume(cells[known]),
+                # A hexagonal cell holds three rhombohedral ones.
                 (n_atoms * np.where(turned, 3.0, 1.0))[known],
             )
             log_units[known] = np.log(atoms / compositions.sites.n_atoms[known])
@@ -150,6 +152,7 @@ def _atoms(table, formulas, rows, caller):
 def _numbers(table, names, caller):
     """Return columns as floats, NaN where they are missing, shape (n, len(names))."""
     try:
+        # A nullable type takes None, NaN and NA alike, and refuses text.
         columns = [table[name].astype("Float64").to_numpy(float, na_value=np.nan) for name in names]
     except (TypeError, ValueError):
         raise InvalidInputError(
@@ -174,6 +177,7 @@ def hexagonal_axes(cells):
     length, angle = lengths.mean(axis=1), angles.mean(axis=1)
     turned = (np.abs(lengths / length[:, None] - 1) < _EQUAL_LENGTHS).all(axis=1)
     turned &= (np.abs(angles - angle[:, None]) < _EQUAL_ANGLES).all(axis=1)
+    # Near 90 degrees it is a cubic cell, measured with errors.
     turned &= np.abs(angle - 90.0) > 5 * _EQUAL_ANGLES
     if not turned.any():
         return cells, turned

@@ -128,6 +128,7 @@ def _merge(indices, reduced, indptr, chosen, element_features):
     """Return the kinds of sites of rows whose elements have to share them."""
     elements, amounts = _most_abundant(indices, reduced, indptr, chosen)
     together = np.concatenate([elements, amounts], axis=1)
+    # Each composition once: the search is the costly part, and large tables repeat compositions.
     _, first, back = np.unique(together, axis=0, return_index=True, return_inverse=True)
     features = element_features[elements[first]]
     labels, counts = _best_partitions(amounts[first], features)

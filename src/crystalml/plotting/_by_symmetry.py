@@ -23,7 +23,8 @@ __all__ = ["plot_by_symmetry"]
 _CALLER = "plot_by_symmetry"
 _FACE, _EDGE = OKABE_ITO[4], OKABE_ITO[0]
 _DARK = "#333333"
-_N_POINTS = 100  # at which the outline of a violin is computed
+# At which the outline of a violin is computed.
+_N_POINTS = 100
 
 
 def plot_by_symmetry(
@@ -94,6 +95,7 @@ def plot_by_symmetry(
     if n_groups < 1:
         raise InvalidInputError(f"{_CALLER}: n_groups must be at least 1, got {n_groups!r}.")
     label = label or quantity_label(getattr(values, "name", None) or "value")
+    # Before a figure is made: an error must not leave an empty one behind.
     members = _members(values, groups, level, n_groups, log)
     ax = axes_or_new(ax, needed_by=_CALLER, figsize=(max(4.8, 1.6 + 0.5 * len(members)), 4.6))
     positions = np.arange(len(members))
@@ -127,9 +129,11 @@ def _members(values, groups, level, n_groups, log):
     series = pd.Series(array[shown], index=labels)
     frequent = series.index.value_counts().index[:n_groups].tolist()
     order = in_order(frequent, level, caller=_CALLER)
+    # In a list, since a name that occurs once would otherwise give a number, not a Series.
     return {name: series.loc[[name]].to_numpy() for name in order}
 
 
+# `log` is there for `_draw_violins`: on a logarithmic axis, quartiles are quartiles still.
 def _draw_boxes(ax, columns, positions, log):  # noqa: ARG001
     """Draw boxes with small points beyond the whiskers."""
     ax.boxplot(
@@ -149,12 +153,14 @@ def _draw_violins(ax, columns, positions, log):
     """Draw densities, of logarithms on a logarithmic axis, with median and quartiles."""
     cbook = import_optional("matplotlib.cbook", needed_by=_CALLER)
     scaled = [np.log10(column) for column in columns] if log else columns
+    # Not ax.violinplot, which has no place for a density of logarithms drawn at the values.
     outlines = cbook.violin_stats(scaled, _density, points=_N_POINTS)
     for outline in outlines if log else ():
         outline["coords"] = 10.0 ** outline["coords"]
     violins = ax.violin(outlines, positions=positions, widths=0.85, showextrema=False)
     for body in violins["bodies"]:
         body.set(facecolor=_FACE, edgecolor=_EDGE, alpha=0.8)
+    # Of the values: on a logarithmic axis, those in the outlines are of logarithms.
     quartiles = np.array([np.percentile(column, (25, 50, 75)) for column in columns])
     ax.vlines(positions, quartiles[:, 0], quartiles[:, 2], color=_DARK, linewidth=4)
     ax.scatter(positions, quartiles[:, 1], color="white", edgecolor=_DARK, s=32, zorder=3)
@@ -162,6 +168,7 @@ def _draw_violins(ax, columns, positions, log):
 
 def _density(values, coordinates):
     """Estimate a density; a single peak where all values are equal."""
+    # A density needs a spread; scipy would raise for a singular covariance.
     if np.ptp(values) == 0:
         return (coordinates == values[0]).astype(float)
     from scipy.stats import gaussian_kde

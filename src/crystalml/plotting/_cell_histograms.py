@@ -22,6 +22,7 @@ __all__ = ["plot_angle_deviations", "plot_cell_angles", "plot_cell_lengths"]
 
 _LENGTHS, _ANGLES = ("a", "b", "c"), ("alpha", "beta", "gamma")
 _GREEK = {"alpha": r"$\alpha$", "beta": r"$\beta$", "gamma": r"$\gamma$"}
+# Curves differ in line as well as colour, so that a grey print can be read.
 _STYLES = ("-", "--", ":")
 _NO_CELL = "without a cell"
 # Angles nearer to a special one than this are deposited as equal to it.
@@ -70,6 +71,7 @@ def plot_cell_lengths(
     """
     table, n_left_out = cell_quantities(cells, _LENGTHS, caller="plot_cell_lengths")
     ax = axes_or_new(ax, needed_by="plot_cell_lengths")
+    # Beyond the ends, since equal lengths, as of one cubic cell, would span no bins.
     ends = table.to_numpy().min() * 0.98, table.to_numpy().max() * 1.02
     edges = np.geomspace(*ends, bins + 1)
     labels = [f"{name}: median {table[name].median():.2f} Å" for name in _LENGTHS]
@@ -147,8 +149,8 @@ def plot_angle_deviations(
 ) -> Axes:
     r"""Show how far cell angles are from the special angle next to them.
 
-    Exactly special angles were fixed by the symmetry that was reported. Angles that deviate by
-    little are where a measured cell, whose error is of that size, does not tell symmetry.
+    Angles that are exactly special were fixed by the reported symmetry. Where angles deviate by as
+    little as the error of a measurement, the cell alone does not tell the symmetry.
 
     Parameters
     ----------
@@ -196,6 +198,7 @@ def plot_angle_deviations(
         f"{_GREEK[name]}: {share:.0%} exactly special"
         for name, share in zip(_ANGLES, (distances < _EXACT).mean(axis=0), strict=True)
     ]
+    # One degree at least: if all angles are special, there is no largest deviation.
     largest = max(distances.max(), 1.0) * 1.02
     edges = np.geomspace(_EXACT, largest, bins + 1)
     _draw_steps(
@@ -203,7 +206,8 @@ def plot_angle_deviations(
     )
     ax.set_xscale("log")
     plain_log_ticks(ax.xaxis, (1.0,))
-    if (distances >= _EXACT).any():  # else there is nothing that a logarithm could show
+    # Else there is nothing that a logarithm could show.
+    if (distances >= _EXACT).any():
         ax.set_yscale("log")
     names = " and ".join(f"{angle:g}°" for angle in special)
     nearest = f"the nearest of {names}" if len(special) > 1 else names

@@ -47,7 +47,8 @@ _NO_CELL = "without a cell"
 # abc / V of right angles, and of one angle of 120 degrees.
 _SHAPES = {1.0: "right angles", 2.0 / np.sqrt(3.0): "hexagonal axes"}
 _TICKS = (1.0, 1.5, 2.0, 3.0, 5.0)
-_LARGEST = 18.0  # area in points of a marker among few
+# Area in points of a marker among few.
+_LARGEST = 18.0
 
 
 def plot_axis_ratio_densities(
@@ -99,6 +100,7 @@ def plot_axis_ratio_densities(
     width = (high - low) / bins
     edges = width * (np.arange(np.floor(low / width), np.ceil(high / width) + 1) + 0.5)
     for name, color, style in zip(_RATIOS, OKABE_ITO, _STYLES, strict=False):
+        # By all rows, as density=True would not: the ratios outside the picture count too.
         density = np.histogram(logs[name], edges)[0] / len(logs) / width
         label = f"{name.replace('_over_', '/')}: {np.isclose(table[name], 1).mean():.0%} are 1"
         ax.stairs(density, np.exp(edges), color=color, linestyle=style, linewidth=1.6, label=label)
@@ -149,10 +151,12 @@ def plot_axis_ratio_scatter(
     caller = "plot_axis_ratio_scatter"
     if groups is not None:
         check_lengths(caller, cells=cells, groups=groups)
+        # By position from here on: a Series may have an index of its own.
         groups = pd.Series(groups).to_numpy(dtype=object)
     table, n_left_out = cell_quantities(cells, ("b_over_a", "c_over_a"), caller=caller)
     ax = axes_or_new(ax, needed_by=caller, figsize=(6.2, 5.2))
     members = _members(table, groups)
+    # The more points, the smaller, or thousands would merge into one blot.
     size = float(np.clip(6e4 / len(table), 2.0, _LARGEST))
     for index, (label, rows) in enumerate(members.items()):
         ax.scatter(
@@ -164,6 +168,7 @@ def plot_axis_ratio_scatter(
             alpha=0.5,
             linewidth=0,
             label=label,
+            # Thousands of points as vectors would make a PDF slow to open.
             rasterized=True,
         )
     x, y = (np.exp(central_range(np.log(table[name]))) for name in table)
@@ -174,6 +179,7 @@ def plot_axis_ratio_scatter(
     for axis in (ax.xaxis, ax.yaxis):
         plain_log_ticks(axis, _TICKS)
     legend = ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    # The last entry is a line, which has no size of markers.
     enlarge_markers(legend.legend_handles[: len(members)])
     return ax
 
@@ -284,6 +290,7 @@ def _hexagons(cells, name, gridsize, ax, cmap, caller, yscale="linear"):
         xscale="log",
         yscale=yscale,
         bins="log",
+        # Hexagons without a cell stay white: zero has no place on a logarithmic scale.
         mincnt=1,
         cmap=cmap,
         linewidths=0.1,
@@ -314,4 +321,5 @@ def _add_equal_lengths(ax):
     style = {"color": REFERENCE_GREY, "linewidth": 0.9, "linestyle": "--", "zorder": 0}
     ax.axvline(1.0, **style)
     ax.axhline(1.0, **style)
+    # By two points: matplotlib refuses a slope on logarithmic axes.
     ax.axline((1.0, 1.0), (2.0, 2.0), label="two lengths equal", **style)

@@ -82,14 +82,17 @@ default="space_group"
     right = np.diagonal(counts)
     missed, claimed = counts.sum(axis=1) - right, counts.sum(axis=0) - right
     ax = axes_or_new(ax, needed_by="plot_class_errors", figsize=(5.8, 5.4))
+    # From 15 square points, so that the rarest class can be seen, to 275 for the largest.
     areas = 15.0 + 260.0 * counts.sum(axis=1) / counts.sum(axis=1).max()
     ax.scatter(
         missed, claimed, s=areas, color=OKABE_ITO[0], alpha=0.6, edgecolor="black", linewidth=0.5
     )
     _draw_diagonal(ax, np.append(missed, claimed))
     wrong = missed + claimed
+    # A class without errors needs no name, even where fewer than `n_named` have any.
     named = [row for row in np.argsort(-wrong, kind="stable")[:n_named] if wrong[row]]
     for side in (1, -1):
+        # Names stand on the side of the diagonal where their points are: no line crosses it.
         rows = [row for row in named if (claimed[row] > missed[row]) == (side < 0)]
         _name_points(ax, [(missed[row], claimed[row], names[row]) for row in rows], side)
     title = LEVEL_TITLES[level]
@@ -100,8 +103,10 @@ default="space_group"
 
 def _draw_diagonal(ax, errors):
     """Scale both axes alike, for zero and for thousands, and draw where errors balance."""
+    # Room below for points at zero, and a decade above for the names beside the points.
     ends = (0.4 * errors.min() if errors.min() > 0 else -0.4, 12.0 * max(errors.max(), 1))
     ticker = import_optional("matplotlib.ticker", needed_by="plot_class_errors")
+    # A short axis may contain no power of ten at all.
     steps = (1.0, 2.0, 5.0) if ends[1] < 1000 * ends[0] else (1.0,)
     for name in "xy":
         getattr(ax, f"set_{name}scale")("symlog", linthresh=1.0)
@@ -120,6 +125,7 @@ def _name_points(ax, points, side):
     """Write names in a column right or left of the points, with lines to them, none overlapping."""
     if not points:
         return
+    # Valid only once scales and limits are set: `_draw_diagonal` has to come first.
     to_axes = ax.transScale + ax.transLimits
     points = sorted(points, key=lambda point: point[1])
     x, y = to_axes.transform([point[:2] for point in points]).T

@@ -92,11 +92,15 @@ default="crystal_system"
         errors = counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diagonal(counts)
         counts, names = _merge_others(counts, names, errors, worst)
     elif len(names) > max_labels:
+        # One place is for the others.
         counts, names = _merge_others(counts, names, counts.sum(axis=1), max_labels - 1)
     totals = counts.sum(axis=1, keepdims=True)
+    # A label that is only predicted has no true entries: its row is empty, not NaN.
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    # Half an inch for each label, and between the sizes that a page can take.
     side = float(np.clip(2.2 + 0.5 * len(names), 4.8, 11))
     ax = axes_or_new(ax, needed_by="plot_confusion_matrix", figsize=(side + 1, side))
+    # From 0 to 1 in any case, so that colours of two pictures can be compared.
     image = ax.imshow(share, vmin=0, vmax=1, cmap=cmap)
     small: dict[str, Any] = {"fontsize": "small"} if len(names) > _MOST_AT_FULL_SIZE else {}
     ticks = np.arange(len(names))
@@ -133,9 +137,11 @@ def _merge_others(counts, names, weights, n_kept):
     """Keep the labels of largest weight and add up all others as the last one."""
     if len(names) <= n_kept:
         return counts, names
+    # Sorted again: the order by weight serves to choose, that by symmetry to draw.
     kept = np.sort(np.argsort(-weights, kind="stable")[:n_kept])
     target = np.full(len(names), len(kept))
     target[kept] = np.arange(len(kept))
+    # Multiplied from both sides, it adds up rows and columns alike.
     merge = np.eye(len(kept) + 1, dtype=counts.dtype)[target]
     merged = merge.T @ counts @ merge
     n_others = len(names) - len(kept)

@@ -1,4 +1,4 @@
-"""What occurs how often: elements, space groups, Hall symbols, formulas."""
+"""Bar charts of counts: elements, space groups, Hall symbols, formulas."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ def plot_element_counts(
             f"plot_element_counts: none of the {len(table)} formulas can be read; "
             "parse_formulas(..., on_error='report').errors says why."
         )
+    # A sparse row stores each element once, so that stored entries are formulas.
     occurrences = np.bincount(table.amounts.indices, minlength=len(table.elements))
     # Ties stay in the order of atomic numbers.
     order = np.argsort(-occurrences, kind="stable")[: min(n_elements, (occurrences > 0).sum())]
@@ -142,8 +143,10 @@ def plot_most_frequent(
             f"plot_most_frequent: kind must be one of {tuple(_KINDS)}, got {kind!r}."
         )
     _check_number("plot_most_frequent", "n_values", n_values)
+    # As objects: a number beside missing ones would become a float, and be shown as 225.0.
     column = pd.Series(values, dtype=object)
-    counts = column.value_counts()  # drops None, NaN and NA, but no text
+    # Drops None, NaN and NA, but no text: "NaN" is sodium nitride.
+    counts = column.value_counts()
     if not len(counts):
         raise InvalidInputError(
             f"plot_most_frequent: all of the {len(column)} values are missing; there is nothing "
@@ -155,9 +158,11 @@ def plot_most_frequent(
     )
     ax.barh(np.arange(len(shown)), shown, color=OKABE_ITO[0])
     ax.set_yticks(np.arange(len(shown)), _write(shown.index, kind))
+    # matplotlib draws the first bar at the bottom.
     ax.invert_yaxis()
     for row, count in enumerate(shown):
         share = count / total
+        # A small share keeps two digits that mean something: 0.04%, not 0.0%.
         text = f"{count:,} ({share:.1%})" if share >= 0.01 else f"{count:,} ({share:.2%})"
         ax.annotate(text, (count, row), (4, 0), textcoords="offset points", va="center", size=9)
     _label_axes(ax, kind, counts, n_missing=len(column) - total)

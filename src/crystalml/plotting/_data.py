@@ -54,6 +54,8 @@ def cell_quantities(
     cells: ArrayLike, names: Sequence[str], *, caller: str
 ) -> tuple[pd.DataFrame, int]:
     """Return descriptors of the cells, indexed by position, and how many rows are no cell."""
+    # The seventh column of an array may be anything, and is not taken for a volume. Rows that are
+    # no cell become NaN, so that they can be counted; by default the first would raise.
     describe = CellDescriptors(list(names), volume=False, on_error="nan")
     table = describe.set_output(transform="pandas").fit_transform(cells).reset_index(drop=True)
     is_cell = table.notna().all(axis=1)
@@ -67,6 +69,7 @@ def cell_quantities(
 
 def numbers_of(values: ArrayLike, name: str, *, caller: str) -> FloatArray:
     """Return `values` as a float array of shape (n,), n > 0."""
+    # By way of pandas, which turns None, NA and nullable numbers into floats.
     array = pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan)
     if not np.isfinite(array).any():
         raise InvalidInputError(
@@ -93,4 +96,5 @@ def central_range(*arrays: FloatArray, share: float = 0.99) -> tuple[float, floa
     """Return lower and upper end of the central `share` of all values together."""
     tail = 50.0 * (1.0 - share)
     low, high = np.percentile(np.concatenate(arrays), (tail, 100.0 - tail))
+    # Equal values would span a picture of no width.
     return (low, high) if low < high else (low - 0.5, high + 0.5)

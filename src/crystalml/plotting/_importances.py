@@ -91,11 +91,13 @@ def plot_feature_importances(
             f"(n_features_in, n_repeats), got shape {array.shape!r} with "
             f"{int((~np.isfinite(array)).sum())} that are not finite."
         )
+    # One column for importances without repeats, so that both kinds go the same way.
     array = array.reshape(len(array), -1)
     means, spreads = array.mean(axis=1), array.std(axis=1)
     order = np.argsort(-means, kind="stable")[:n_features]
     rows = np.arange(len(order))
     ax = axes_or_new(ax, needed_by=_CALLER, figsize=(6.4, max(2.4, 1.0 + 0.27 * len(order))))
+    # From one repeat alone a spread of zero would look like certainty.
     style = {"xerr": spreads[order], "error_kw": {"elinewidth": 1.2}} if array.shape[1] > 1 else {}
     ax.barh(rows, means[order], color=OKABE_ITO[0], **style)
     ax.set_yticks(rows, [plain_text(str(features[row])) for row in order])

@@ -24,6 +24,7 @@ __all__ = ["plot_bond_lengths", "plot_radial_distribution"]
 _CRITERIA = ("nearest", "covalent")
 _MOST_PAIRS = len(OKABE_ITO)
 _RDF_COLUMN = re.compile(r"rdf_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")
+# With six colours, a style may come twice.
 _STYLES = ("-", "--", ":", "-.", "-", "--")
 
 
@@ -94,6 +95,7 @@ def plot_bond_lengths(
         raise InvalidInputError(f"{caller}: there are no bonds; try bonds='nearest'.")
     members = _by_pair(table)
     ax = axes_or_new(ax, needed_by=caller)
+    # Edges are multiples of the width, so that two pictures have the same bins.
     first = np.floor(table["length"].min() / bin_width)
     last = np.floor(table["length"].max() / bin_width) + 1
     ax.hist(
@@ -155,6 +157,7 @@ def plot_radial_distribution(
     edges, table = _rdf_columns(descriptors, caller)
     names = [str(name) for name in (table.index if names is None else names)]
     check_lengths(caller, names=names, structures=table)
+    # StructureDescriptors may leave a row of NaN for a structure that it could not describe.
     known = table.notna().all(axis=1).to_numpy()
     if not known.any():
         raise InvalidInputError(f"{caller}: all {len(table)} structures have missing values.")
@@ -180,6 +183,7 @@ def plot_radial_distribution(
 def _bonds(crystal, bonds, tolerance, caller):
     """Return the pair, the length in Å and the weight of each bond of each atom."""
     try:
+        # The nearest neighbour of an atom at the same place would be a bond of no length.
         refuse_coinciding(crystal)
     except InvalidInputError as error:
         raise InvalidInputError(f"{caller}: {error}; correct or drop this structure.") from error
@@ -189,8 +193,10 @@ def _bonds(crystal, bonds, tolerance, caller):
     occupancy = crystal.occupancy
     return pd.DataFrame(
         {
+            # In alphabetical order, so that Cl-Na and Na-Cl are one pair.
             "pair": [f"{min(pair)}-{max(pair)}" for pair in zip(one, other, strict=True)],
             "length": found.distance,
+            # Each atom lists its own bonds; the sum of the weights is bonds per atom.
             "weight": occupancy[found.first] * occupancy[found.second] / occupancy.sum(),
         }
     )
@@ -210,6 +216,7 @@ def _rdf_columns(descriptors, caller):
     columns = getattr(descriptors, "columns", ())
     found = {name: _RDF_COLUMN.fullmatch(str(name)) for name in columns}
     shells = sorted((float(m[1]), float(m[2]), name) for name, m in found.items() if m)
+    # Shells that follow one another, or a step would cover distances of which nothing is known.
     edges = [low for low, _, _ in shells] + [high for _, high, _ in shells[-1:]]
     if not shells or [high for _, high, _ in shells] != edges[1:]:
         raise InvalidInputError(

@@ -70,8 +70,9 @@ def plot_learning_curve(
     ax = axes_or_new(ax, needed_by="plot_learning_curve")
     for key, linestyle in zip(_SETS, ("--", "-"), strict=True):
         if key in present:
+            # By its place among both, so that validation keeps its colour when it is alone.
             color = OKABE_ITO[list(_SETS).index(key)]
-            # A curve of one epoch has no line: the marker shows it.
+            # A curve of one epoch has no line: the marker shows it. Markers of many epochs merge.
             ax.plot(
                 history["epoch"],
                 history[f"{key}_{metric}"],
@@ -81,6 +82,7 @@ def plot_learning_curve(
                 linestyle=linestyle,
             )
     valid = f"valid_{metric}"
+    # pandas finds no smallest of missing values, and says so by an error or a warning.
     if "valid" in present and history[valid].notna().any():
         best = history.loc[getattr(history[valid], _METRICS[metric])()]
         ax.axvline(

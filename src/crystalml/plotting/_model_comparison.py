@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["plot_model_comparison", "plot_ranking"]
 
 _FOUR = ("accuracy", "precision_macro", "recall_macro", "f1_macro")
-_BARS = 0.84  # width of the bars of one model, in steps of the axis
-_BELOW = 0.24  # distance of the folds from their mean
+# Width of the bars of one model, in steps of the axis.
+_BARS = 0.84
+# Distance of the folds from their mean.
+_BELOW = 0.24
 
 
 def plot_model_comparison(
@@ -85,10 +87,12 @@ def plot_model_comparison(
             label=COMPARISON_METRICS[metric],
         )
         if values["hold_out"].notna().any():
+            # Named once, with the last metric, so that the legend ends with it.
             last = i == n_metrics - 1
             _add_held_out(ax, x, values["hold_out"], label="rows held out" if last else None)
     names = [name.replace("_", " ") for name in comparison.models]
     ax.set_xticks(range(n_models), names, rotation=30, ha="right", rotation_mode="anchor")
+    # Bars start at zero: cut off, small differences would look large.
     ax.set(ylim=(0, 1), xlabel="model", ylabel=f"mean over {comparison.report['folds']} folds")
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
@@ -103,7 +107,7 @@ def plot_model_comparison(
 def plot_ranking(
     comparison: ModelComparison, *, metric: str = "accuracy", ax: Axes | None = None
 ) -> Axes:
-    """Rank models by one metric, with what every fold says.
+    """Rank models by one metric, and show the value of every fold.
 
     Parameters
     ----------
@@ -151,6 +155,7 @@ def plot_ranking(
     ranking = comparison.ranking(metric)
     ax = axes_or_new(ax, needed_by="plot_ranking", figsize=(6.4, 1.6 + 0.42 * len(ranking)))
     folds = comparison.fold_table
+    # The rows held out have a marker of their own.
     folds = folds[folds["fold"] != "hold-out"]
     for place, (name, row) in enumerate(ranking.iterrows()):
         color = REFERENCE_GREY if name in comparison.baselines else OKABE_ITO[0]
@@ -198,6 +203,7 @@ def _check_shares(metrics):
     """Raise for metrics that would not share an axis from 0 to 1."""
     shares = [name for name in COMPARISON_METRICS if not name.endswith(("_loss", "_seconds"))]
     wrong = [metric for metric in metrics if metric not in shares]
+    # A text is a sequence too, of letters.
     if wrong or not len(metrics) or isinstance(metrics, str):
         raise InvalidInputError(
             f"plot_model_comparison: metrics must be a list of some of {shares}, got {metrics!r}. "

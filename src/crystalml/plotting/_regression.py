@@ -1,4 +1,4 @@
-"""Predicted against true numbers, and what is left of them."""
+"""Predicted against true numbers, and the residuals."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ __all__ = [
     "plot_residuals",
 ]
 
+# scikit-learn's display draws its line with alpha 0.7 unless it is given.
 _LINE: dict[str, Any] = {"color": REFERENCE_GREY, "alpha": 1.0, "linestyle": "--", "linewidth": 1.2}
-_LARGEST = 18.0  # area in points of a marker among few
+# Area in points of a marker among few.
+_LARGEST = 18.0
 
 
 def plot_predictions(
@@ -212,6 +214,7 @@ def plot_residual_distribution(
     residuals = y_true - y_pred
     ax = axes_or_new(ax, needed_by="plot_residual_distribution", figsize=(5.6, 4.4))
     ends = central_range(residuals, share=0.98)
+    # All rows count for median and interval; only the picture is cut.
     counts, edges = np.histogram(residuals, bins, ends)
     ax.stairs(counts, edges, fill=True, color=OKABE_ITO[4])
     low, median, high = np.percentile(residuals, (5, 50, 95))
@@ -270,6 +273,7 @@ def plot_regression_diagnostics(
     ['true density / g/cm$^{3}$', 'true - predicted / g/cm$^{3}$']
     """
     caller = "plot_regression_diagnostics"
+    # Checked here too, before a figure is made, and so that errors name this function.
     y_true, y_pred = _checked(caller, y_true, y_pred, positive=log)
     grid = axes_grid_or_new(axes, (1, 3), needed_by=caller, figsize=(13.5, 4.4))[0]
     named: dict[str, Any] = {"quantity": quantity, "unit": unit}
@@ -283,6 +287,7 @@ def _checked(
     caller: str, y_true: ArrayLike, y_pred: ArrayLike, *, positive: bool = False
 ) -> tuple[FloatArray, FloatArray]:
     """Return both as float arrays of one length, finite, and positive where they must be."""
+    # Flat, since some regressors predict a column of shape (n, 1).
     y_true, y_pred = (np.asarray(y, dtype=np.float64).ravel() for y in (y_true, y_pred))
     check_lengths(caller, y_true=y_true, y_pred=y_pred)
     bad = ~(np.isfinite(y_true) & np.isfinite(y_pred))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_rejection_curve"]
 
-_SHOWN_FROM = 20  # rows: the accuracy of fewer jumps up and down
+# Rows: the accuracy of fewer jumps up and down.
+_SHOWN_FROM = 20
 _SHARE_IN_LEGEND = 0.8
 
 
@@ -50,7 +51,8 @@ def plot_rejection_curve(
     matplotlib.axes.Axes
         The curve from all rows (right) to few (left), a dotted line for the order that rejects
         every wrong answer first, and a legend with the accuracy of all rows and of the surest
-        80%. A curve that stays flat knows nothing of where the answers are wrong.
+        80%. A flat curve means that the uncertainty does not tell wrong answers from right
+        ones.
 
     Raises
     ------
@@ -80,6 +82,7 @@ def plot_rejection_curve(
     kept, accuracy = _kept_and_accuracy(y_true, y_pred, uncertainty)
     ax = axes_or_new(ax, needed_by="plot_rejection_curve", figsize=(5.6, 4.6))
     _add_perfect_order(ax, accuracy[-1])
+    # Curves carry this module's name, so that the next call does not count dotted lines among them.
     n_drawn = sum(line.get_gid() == __name__ for line in ax.lines)
     shown = kept >= min(_SHOWN_FROM / len(np.asarray(y_true)), 1)
     color = cycle(OKABE_ITO, n_drawn)
@@ -87,6 +90,7 @@ def plot_rejection_curve(
         kept[shown], accuracy[shown], color=color, label=_label(name, kept, accuracy), gid=__name__
     )
     ax.set(xlim=(0, 1), xlabel="share of rows kept, surest first", ylabel="share of right answers")
+    # A little above 1, or a line along the edge would be cut in half.
     ax.set_ylim(top=1.01)
     ax.grid(alpha=0.3)
     ax.legend(loc="lower left", fontsize="small")
@@ -103,6 +107,7 @@ def _kept_and_accuracy(y_true, y_pred, uncertainty):
             "plot_rejection_curve: uncertainty must be one number per row, at least one and none "
             f"NaN; got shape {uncertainty.shape!r} with {np.isnan(uncertainty).sum()} NaN."
         )
+    # Equal uncertainties say nothing of the order of their rows: all are kept, or none.
     _, step = np.unique(uncertainty, return_inverse=True)
     counts = np.cumsum(np.bincount(step))
     return counts / counts[-1], np.cumsum(np.bincount(step, y_true == y_pred)) / counts
@@ -113,6 +118,7 @@ def _add_perfect_order(ax, accuracy):
     label = f"perfect order of answers {accuracy:.1%} of which are right"
     if any(line.get_label() == label for line in ax.lines):
         return
+    # Not from zero, where the share of right answers is not defined.
     kept = np.linspace(0.002, 1, 500)
     best = np.minimum(1, accuracy / kept)
     ax.plot(kept, best, color=REFERENCE_GREY, linestyle=":", linewidth=1.2, label=label)

@@ -1,4 +1,4 @@
-"""How the columns of a table go together."""
+"""Relations between the columns of a table: correlations and scatter plots."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ __all__ = ["plot_correlations", "plot_scatter_matrix"]
 _METHODS = ("pearson", "spearman", "kendall")
 # Cells of larger matrices are too small for a number at the default size.
 _MOST_ANNOTATED = 16
-_MOST_COLUMNS = 10  # of a scatter matrix: more would be too small to see
-_LARGEST = 12.0  # area in points of a marker among few
+# Of a scatter matrix: more would be too small to see.
+_MOST_COLUMNS = 10
+# Area in points of a marker among few.
+_LARGEST = 12.0
 
 
 def plot_correlations(
@@ -91,6 +93,7 @@ def plot_correlations(
     n = len(coefficients)
     side = float(np.clip(2.2 + 0.5 * n, 4.2, 11))
     ax = axes_or_new(ax, needed_by="plot_correlations", figsize=(side + 1, side))
+    # Seen through masked cells: white would read as a correlation of zero.
     ax.set_facecolor("#bbbbbb")
     image = ax.imshow(np.ma.masked_invalid(coefficients), vmin=-1, vmax=1, cmap=cmap)
     names = [plain_text(str(name)) for name in numbers.columns]
@@ -165,6 +168,7 @@ def plot_scatter_matrix(
     axes = axes_grid_or_new(axes, (n, n), needed_by=caller, figsize=(side, side))
     for (i, j), ax in np.ndenumerate(axes):
         _draw_panel(ax, members, names[i], names[j], log)
+        # Inner panels have labels too, unseen; that of the upper right one is shown below.
         ax.set_xlabel(quantity_label(names[j]), visible=i == n - 1)
         ax.set_ylabel(quantity_label(names[i]) if i != j else "rows", visible=i > 0 and j == 0)
         ax.tick_params(labelbottom=i == n - 1, labelleft=i > 0 and j == 0, labelsize="small")
@@ -221,6 +225,7 @@ def _members(numbers, groups, caller):
     if set(shown) <= set(CRYSTAL_SYSTEMS):
         shown.sort(key=CRYSTAL_SYSTEMS.index)
     rest = numbers[~labels.isin(shown)]
+    # First, so that the rows of named groups are drawn over them.
     members = {"others": (rest, REFERENCE_GREY)} if len(rest) else {}
     for label, color in zip(shown, GROUP_COLORS, strict=False):
         members[plain_text(str(label))] = (numbers[labels == label], color)

@@ -77,6 +77,7 @@ def plot_reliability(
     error = expected_calibration_error(y_true, y_proba, labels=labels, n_bins=n_bins)
     ax = axes_or_new(ax, needed_by="plot_reliability", figsize=(5.6, 5.6))
     _add_frame(ax)
+    # Only models have error bars; the diagonal has none.
     n_models = sum(hasattr(container, "has_yerr") for container in ax.containers)
     ax.errorbar(
         curve["confidence"],
@@ -119,6 +120,8 @@ def _label(name, error, counts):
 
 def _wilson_distances(share, count):
     """Return how far the 95% Wilson interval reaches below and above each share."""
+    # Of a normal distribution, 95% lie within 1.96 standard deviations. Wilson's interval has a
+    # width where all answers of a bin are right, and stays between 0 and 1.
     z = 1.96
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)

@@ -95,6 +95,7 @@ def plot_sample_consistency(
     ax.set_yticks(range(len(rows)), names, **small)
     ax.set(
         xlim=(-0.5, right.shape[1] - 0.5),
+        # From large to small: the first sample is on top.
         ylim=(len(rows) - 0.5, -0.5),
         xlabel="model, right answers (circle: right, cross: wrong)",
         ylabel="true label" if sample_names is None else "sample, true label",
@@ -123,7 +124,9 @@ def _right_answers(y_true, predictions, n_samples):
 
 def _drawn_rows(right, n_samples, random_state):
     """Draw rows, those that most models know first."""
+    # Drawn before they are put in order: the best rows alone would flatter every model.
     rows = right.sample(min(n_samples, len(right)), random_state=random_state).index.to_numpy()
+    # Ascending, so that the stable sort leaves rows known to equally many in this order.
     rows = np.sort(rows)
     return rows[np.argsort(-right.to_numpy()[rows].sum(axis=1), kind="stable")]
 
@@ -148,6 +151,7 @@ def _add_model(ax, column, name, right):
     """Draw the circles and crosses of one model."""
     color = _COLORS[column % len(_COLORS)]
     places = np.arange(len(right))
+    # The marker tells right from wrong, so that colour can tell the models apart.
     for kind, marker, chosen in (("right", "o", right), ("wrong", "x", ~right)):
         ax.scatter(
             np.full(chosen.sum(), column),

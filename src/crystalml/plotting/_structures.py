@@ -25,9 +25,11 @@ _COLORS = (*OKABE_ITO, "#F0E442", "#999999", "#000000", "#FFFFFF")
 _TITLES = {"unit_cell": "unit cell", "supercell": "supercell", "top": "top view, along c"}
 # From the view along c: c points up, a towards the reader and to the left.
 _OBLIQUE = "-65z,-78x"
-_RADIUS = 0.55  # of covalent radii: atoms touch seldom, and none is hidden in small cells
+# In covalent radii: atoms touch seldom, and none is hidden in small cells.
+_RADIUS = 0.55
 _ON_BOUNDARY = 1e-3  # Å
 _BARS = (1, 2, 5, 10, 20, 50)  # Å
+# ASE knows no symbols of isotopes.
 _ISOTOPES = {"D": "H", "T": "H"}
 
 
@@ -112,6 +114,7 @@ def plot_structures(
 
 def read_crystals(structures, *, caller):
     """Read one structure, or several in any of their forms; name the first that cannot be."""
+    # A path, ASE Atoms and a pymatgen Structure are sequences too: of letters, atoms and sites.
     one = isinstance(structures, str | os.PathLike) or hasattr(structures, "get_scaled_positions")
     values = [structures] if one or hasattr(structures, "frac_coords") else list(structures)
     if not values:
@@ -149,6 +152,7 @@ def _name(atoms):
     amounts: dict[str, float] = {}
     for symbol, occupancy in (pair for here in atoms.info["species"] for pair in here):
         amounts[symbol] = amounts.get(symbol, 0.0) + occupancy
+    # Sums of occupancies such as 3 x 0.3333 would give formulas with as many digits.
     rounded = {symbol: round(amount, 3) for symbol, amount in amounts.items()}
     return typeset_formula(core.Composition(rounded).reduced_formula)
 
@@ -172,6 +176,7 @@ def _draw(ax, atoms, view, repeats, colors):
     """Draw one view, with a bar for the scale and no other axes."""
     plot = import_optional("ase.visualize.plot", needed_by=_CALLER)
     shown = _with_boundary(atoms.repeat(repeats) if view == "supercell" else atoms)
+    # Axes of the user may hold patches of their own, which stay as they are.
     first = len(ax.patches)
     plot.plot_atoms(
         shown,
@@ -195,8 +200,10 @@ def _with_boundary(atoms):
     """Repeat atoms on a face, an edge or a corner at the opposite ones."""
     fractions = atoms.get_scaled_positions(wrap=True)
     tolerance = _ON_BOUNDARY / atoms.cell.lengths()
+    # An atom that rounding left a hair below 1 lies on the face at 0.
     fractions[fractions > 1.0 - tolerance] -= 1.0
     symbols = np.array(atoms.get_chemical_symbols())
+    # Copies are copied along the next axes: an atom on an edge comes 4 times, at a corner 8 times.
     for axis in range(3):
         on_face = np.abs(fractions[:, axis]) < tolerance[axis]
         fractions = np.vstack([fractions, fractions[on_face] + np.eye(3)[axis]])
@@ -218,5 +225,6 @@ def _add_legend(ax, colors):
     """Name the elements of a row at its right."""
     lines = import_optional("matplotlib.lines", needed_by=_CALLER)
     style = {"marker": "o", "linestyle": "", "markeredgecolor": "black", "markersize": 9}
+    # Made by hand: ASE draws atoms as patches without labels.
     handles = [lines.Line2D([], [], markerfacecolor=colors[e], label=e, **style) for e in colors]
     ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

@@ -56,6 +56,7 @@ def annotate_cells(ax, image, shares, texts):
         if not text:
             continue
         red, green, blue, _ = image.cmap(image.norm(shares[row, column]))
+        # The weights of ITU-R BT.601: the eye is most sensitive to green.
         luminance = 0.299 * red + 0.587 * green + 0.114 * blue
         color = "black" if luminance > 0.5 else "white"
         ax.text(column, row, text, ha="center", va="center", fontsize="small", color=color)
@@ -66,6 +67,7 @@ def plain_log_ticks(axis, steps=(1.0, 2.0, 5.0)):
     ticker = import_optional("matplotlib.ticker", needed_by="plain_log_ticks")
     axis.set_major_locator(ticker.LogLocator(subs=steps))
     axis.set_major_formatter(lambda value, _: f"{value:g}")
+    # On short axes matplotlib labels minor ticks too, in the way of these.
     axis.set_minor_formatter(ticker.NullFormatter())
 
 
@@ -86,6 +88,7 @@ def typeset_spacegroup(symbol):
     # The short monoclinic symbol names the unique axis alone: P 1 21/c 1 is P2_1/c.
     if len(directions) == 3 and directions[0] == directions[2] == "1":
         directions = directions[1:2]
+    # A digit after a digit is that of a screw axis.
     text = re.sub(r"(?<=\d)(\d)", r"_{\1}", " ".join([lattice, *directions]))
     return typeset_point_group(text.replace(" ", ""))
 
@@ -97,6 +100,7 @@ def typeset_point_group(symbol):
 
 def typeset_formula(formula):
     """Typeset a chemical formula: amounts are lowered."""
+    # After an element or a bracket only: the 2 of 2H2O stays on the line.
     return re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"$_{\1}$", plain_text(formula))
 
 

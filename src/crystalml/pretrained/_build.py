@@ -11,6 +11,8 @@ from crystalml.pretrained._locations import sha256_of
 from crystalml.pretrained._recipes import Recipe
 from crystalml.symmetry import SpaceGroupClassifier
 
+# n_atoms is for learning only: of a cell that has just been indexed it is not known, so that the
+# model never needs it to predict.
 _INPUTS = ("formula", "a", "b", "c", "alpha", "beta", "gamma", "n_atoms")
 
 
@@ -27,16 +29,17 @@ def build_model(
     alone.
     """
     data = load_cod_inorganic(subset="all")
+    # Each n-th row, not a random draw: the recipe alone decides what is learned from.
     table, y = data.data[list(_INPUTS)].iloc[:: recipe.every], data.target.iloc[:: recipe.every]
     model = SpaceGroupClassifier(**recipe.parameters, n_jobs=n_jobs, progress=progress)
     model.fit(table, y)
-    # What was convenient here says nothing of the model.
+    # Processes and progress were a matter of this run; a loaded model has the defaults.
     model.set_params(n_jobs=None, progress=False)
     save(model, path, facts=_facts(recipe, table, y, data.filename))
 
 
 def _facts(recipe: Recipe, table: Any, y: Any, data_file: str) -> dict[str, Any]:
-    """Return what is to be known of the training data."""
+    """Return the facts on the training data that the model card states."""
     systems = chemical_system(list(table["formula"]))
     facts = training_facts(table, y, groups=systems, **recipe.facts)
     return {

@@ -86,8 +86,10 @@ def read_figures(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidInputError(f"{path} is no JSON ({error}).") from error
     kinds = {"protocol": str, "command": str, "rows": int, "figures": dict}
+    # All names and no others: a misspelt one would be missing on the card without a word.
     if not isinstance(content, dict) or content.keys() != kinds.keys():
         raise InvalidInputError(f"{path}: give an object with {', '.join(kinds)}, and no more.")
+    # Not isinstance, to which True is an integer.
     wrong = [name for name, kind in kinds.items() if type(content[name]) is not kind]
     if wrong or not content["figures"]:
         raise InvalidInputError(

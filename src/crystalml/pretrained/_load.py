@@ -21,10 +21,10 @@ def load_pretrained(
 ) -> Any:
     r"""Return a fitted model that is ready to use.
 
-    ``"cod-inorganic"`` is a `SpaceGroupClassifier` for cell and composition, fitted to the
-    ordered entries of `load_cod_inorganic`. Its file comes with the package and is held against
-    its checksum. Where it did not come along, as in a checkout of the sources, the model is
-    fitted once, which takes some minutes, and kept in the user's cache.
+    ``"cod-inorganic"`` is a `SpaceGroupClassifier` for cell and composition, fitted to all
+    entries of `load_cod_inorganic`. Its file comes with the package and is compared with its
+    checksum. Without the file, as in a checkout of the sources, the model is fitted once, which
+    takes some minutes, and kept in the user's cache.
 
     Parameters
     ----------
@@ -93,6 +93,8 @@ def model_file(name: str, *, caller: str) -> Path | None:
 def _check(shipped: Path) -> None:
     """Compare a shipped file with the checksum that was shipped with it."""
     beside = checksum_file(shipped)
+    # As sha256sum writes it: the sum, then the name. A missing file is a wrong sum, or whoever
+    # changes the model could just delete it.
     wanted = beside.read_text(encoding="utf-8").split()[:1] if beside.is_file() else []
     if wanted != [sha256_of(shipped)]:
         raise PersistenceError(
@@ -112,6 +114,7 @@ def _from_cache(recipe: Recipe, progress: bool | Literal["auto"]) -> Any:
                 f"load_pretrained: the model in the cache is damaged and is fitted anew, which "
                 f"takes {recipe.duration} ({error})",
                 CrystalmlWarning,
+                # The line that called load_pretrained.
                 stacklevel=3,
             )
     prepare_folder(path.parent, caller="load_pretrained")
@@ -119,4 +122,5 @@ def _from_cache(recipe: Recipe, progress: bool | Literal["auto"]) -> Any:
     from crystalml.pretrained._build import build_model
 
     build_model(recipe, path, progress=progress)
+    # Read back, not returned as it was fitted: the first call gives what all later ones will.
     return load(path)

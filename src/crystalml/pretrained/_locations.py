@@ -40,6 +40,7 @@ def cache_folder() -> Path:
     """Return the user's cache folder, as the platform wants it; it need not exist."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
+        # A shell leaves ~ as it is in quotes and in files of settings.
         return Path(chosen).expanduser()
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
@@ -53,6 +54,7 @@ def cache_folder() -> Path:
 
 def prepare_folder(folder: Path, *, caller: str) -> None:
     """Make a folder and see that it can be written, before minutes of work depend on it."""
+    # Mode bits do not tell (read-only disks, quotas, Windows), so a file is written.
     probe = folder / f".probe-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +87,7 @@ def _fingerprint(recipe: Recipe) -> str:
     return digest.hexdigest()[:12]
 
 
+# Not the patch level: a model is not fitted anew for every release that mends bugs.
 def _minor_version(library: str) -> str:
     try:
         return ".".join(version(library).split(".")[:2])

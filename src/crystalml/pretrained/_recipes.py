@@ -12,11 +12,11 @@ class Recipe(NamedTuple):
     name: str
     title: str
     parameters: Mapping[str, Any]
-    """Of SpaceGroupClassifier."""
+    """Those of SpaceGroupClassifier."""
     every: int
-    """Only each so-many-th row is learned from; 1 is all of them."""
+    """Fit to every n-th row of the data; 1 is all rows."""
     duration: str
-    """What somebody has to wait who fits it, in words."""
+    """How long fitting takes, in words."""
     facts: Mapping[str, str]
     """Sections of the model card."""
 
@@ -49,6 +49,7 @@ RECIPES = {recipe.name: recipe for recipe in (_COD_INORGANIC,)}
 
 def find_recipe(name: str, *, caller: str) -> Recipe:
     """Return the recipe of a name, or say which there are."""
+    # A list, say, could not even be looked up.
     if not isinstance(name, str) or name not in RECIPES:
         raise InvalidInputError(
             f"{caller}: there is no ready model {name!r}; choose from "
